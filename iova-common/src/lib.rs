@@ -1,2 +1,12 @@
-//! Shared types.
+//! Every type that crosses the border between the eBPF programs and user space, and nothing else.
+//!
+//! All structs are `repr(C)`, made of naturally aligned integers without padding holes, so that both sides agree on
+//! every byte. The numbers in them are raw: cumulative per-CPU counters and kernel addresses. Rates, percentiles and
+//! names are made in `iova-core`.
 #![no_std]
+
+pub mod agg;
+pub mod config;
+pub mod event;
+pub mod hist;
+pub mod offsets;

@@ -1,1 +1,14 @@
-//! The library under `iova`.
+//! The library under `iova`: what the Linux IOVA allocator does to each device.
+//!
+//! The way of the data: [`probe`] (live eBPF maps) gives a [`sample::Sample`] per interval, [`snapshot`] the state of
+//! the allocator, [`inventory`] the devices; [`model`] turns them into figures named in [`metric`]; [`finding`] says
+//! what is wrong with them. Nothing in this crate knows a terminal.
+
+pub mod finding;
+pub mod inventory;
+pub mod kernel;
+pub mod metric;
+pub mod model;
+pub mod probe;
+pub mod sample;
+pub mod snapshot;

@@ -1,0 +1,32 @@
+//! What user space decides before the programs are loaded: constants in `.rodata`.
+
+/// How the programs measure. Everything here is a constant to the verifier, so what is off costs nothing.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// One allocation in `mask + 1` is timed (a power of two minus one; 0 = all).
+    pub alloc_sample_mask: u32,
+    /// One unmap in `mask + 1` is timed.
+    pub free_sample_mask: u32,
+    /// Allocations at or above this many ns send a [`crate::event::Kind::SlowCall`]; 0 = never.
+    pub slow_call_ns: u64,
+    /// Events per CPU and second before the rate limit starts to count instead of send.
+    pub events_per_second: u32,
+    /// 1 if unmaps are timed at all, else only counted.
+    pub free_latency: u32,
+}
+
+impl Config {
+    /// Counts everything, times everything, sends no slow calls.
+    pub const DEFAULT: Self = Self {
+        alloc_sample_mask: 0,
+        free_sample_mask: 0,
+        slow_call_ns: 0,
+        events_per_second: 32,
+        free_latency: 1,
+    };
+}
+
+#[cfg(feature = "user")]
+// SAFETY: repr(C), integers only, 24 bytes without padding, any bit pattern is valid.
+unsafe impl aya::Pod for Config {}

@@ -1,0 +1,1 @@
+//! Small linters over the model.

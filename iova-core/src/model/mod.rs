@@ -1,0 +1,1 @@
+//! Samples and snapshots to figures.

@@ -1,0 +1,1 @@
+//! The live source: load and attach the eBPF programs, read their maps.
