@@ -1,0 +1,95 @@
+//! `cargo xtask build`: the eBPF object, and around it the one static binary that runs on every kernel.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::setup::{self, Need};
+use crate::{bpf, cmd, fsx, paths, say};
+
+const HOST: &str = "x86_64-unknown-linux-gnu";
+
+/// `target/dist/iova`: static, with the eBPF object inside.
+pub(crate) fn dist() -> Result<PathBuf> {
+    setup::ensure(&[Need::Bpf])?;
+    let object = bpf::object()?;
+    let mut cargo = static_build("release", "iova-cli");
+    let built = executables(cargo.env("IOVA_BPF_OBJECT", &object))?;
+    let [binary] = built.as_slice() else { bail!("iova-cli should build one binary, but built {built:?}") };
+    let dist = paths::target().join("dist/iova");
+    if !same_content(binary, &dist) {
+        fsx::copy_file(binary, &dist)?;
+    }
+    Ok(dist)
+}
+
+/// The static programs that run inside a lab guest: its init and the suites.
+pub(crate) fn guest_bins() -> Result<Vec<PathBuf>> {
+    let built = executables(&mut static_build("guest", "iova-guest"))?;
+    if built.is_empty() {
+        bail!("iova-guest built no program; has tests/guest/Cargo.toml lost its [[bin]]?");
+    }
+    Ok(built)
+}
+
+/// `cargo xtask build`.
+pub(crate) fn run() -> Result<()> {
+    let dist = dist()?;
+    let size = fs::metadata(&dist)?.len() as f64 / f64::from(1 << 20);
+    say(format_args!("{} ({size:.1} MiB)", dist.display()));
+    Ok(())
+}
+
+fn static_build(profile: &str, package: &str) -> Command {
+    let mut cargo = cargo();
+    cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    cargo.args(["build", "--target", HOST, "--profile", profile, "--package", package]);
+    cargo.current_dir(paths::root()).arg("--target-dir").arg(paths::target());
+    cargo
+}
+
+/// Cargo, free of what the cargo that started us has put into the environment for us.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = cmd::command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(disturbs_cargo) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+fn disturbs_cargo(name: &str) -> bool {
+    let ours =
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_BUILD_", "CARGO_TARGET_", "CARGO_PROFILE_"];
+    let flags =
+        ["RUSTC", "RUSTFLAGS", "RUSTDOC", "CARGO_ENCODED_RUSTFLAGS", "CARGO_MAKEFLAGS", "LD_LIBRARY_PATH"];
+    ours.iter().any(|prefix| name.starts_with(prefix)) && name != "CARGO_BUILD_JOBS"
+        || flags.contains(&name)
+        || name.starts_with("RUSTC_")
+        || matches!(name, "CARGO_CRATE_NAME" | "CARGO_PRIMARY_PACKAGE")
+}
+
+/// Runs a cargo build on our terminal and returns the executables it made or found up to date.
+pub(crate) fn executables(cargo: &mut Command) -> Result<Vec<PathBuf>> {
+    cargo.arg("--message-format=json-render-diagnostics").stderr(std::process::Stdio::inherit());
+    let output = cargo.output().with_context(|| format!("cannot start: {}", cmd::line(cargo)))?;
+    if !output.status.success() {
+        bail!("{} from: {}", output.status, cmd::line(cargo));
+    }
+    let messages = String::from_utf8(output.stdout)?;
+    messages.lines().filter_map(executable).collect()
+}
+
+fn executable(message: &str) -> Option<Result<PathBuf>> {
+    match serde_json::from_str::<serde_json::Value>(message) {
+        Ok(message) => message["executable"].as_str().map(|path| Ok(path.into())),
+        Err(error) => Some(Err(error).context("cargo printed a message that isn't JSON")),
+    }
+}
+
+fn same_content(a: &Path, b: &Path) -> bool {
+    matches!((fs::read(a), fs::read(b)), (Ok(a), Ok(b)) if a == b)
+}

@@ -1,0 +1,128 @@
+//! A compiler per Debian release: modules want the compiler that built their kernel. The packages are unpacked,
+//! not installed (no maintainer script runs), which takes seconds and no root.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::apt::{self, Apt, Suite};
+use crate::fsx::{self, Lock};
+use crate::{cmd, paths, say};
+
+/// Raise it when the recipe below changes: chroots of another recipe are made anew.
+const RECIPE: u32 = 1;
+
+const TOOLS: [&str; 12] = [
+    "make",
+    "bash",
+    "dash",
+    "coreutils",
+    "sed",
+    "grep",
+    "mawk",
+    "findutils",
+    "diffutils",
+    "perl",
+    "libelf-dev",
+    "pahole",
+];
+
+impl Suite {
+    pub(crate) fn compiler(self) -> &'static str {
+        match self {
+            Self::Bullseye => "gcc-10",
+            Self::Bookworm => "gcc-12",
+            Self::Trixie => "gcc-14",
+        }
+    }
+}
+
+/// The chroot of a suite, made if it is missing. It needs no network afterwards.
+pub(crate) fn ensure(suite: Suite) -> Result<PathBuf> {
+    let _lock = Lock::take(&format!("chroot-{}", suite.name()))?;
+    let dir = place(suite)?;
+    if !dir.exists() {
+        let started = Instant::now();
+        say(format_args!("chroot {}: downloading {} and its tools", suite.name(), suite.compiler()));
+        fsx::make_dir(&dir, |dir| fill(suite, dir))?;
+        say(format_args!("chroot {}: ready ({:.0} s)", suite.name(), started.elapsed().as_secs_f32()));
+    }
+    Ok(dir)
+}
+
+/// Whether the chroot is there.
+pub(crate) fn is_cached(suite: Suite) -> Result<bool> {
+    Ok(place(suite)?.exists())
+}
+
+fn place(suite: Suite) -> Result<PathBuf> {
+    Ok(paths::cache()?.join("chroots").join(format!("{}-{RECIPE}", suite.name())))
+}
+
+fn fill(suite: Suite, dir: &Path) -> Result<()> {
+    let debs = dir.join("debs");
+    let packages: Vec<_> = TOOLS.into_iter().chain([suite.compiler()]).collect();
+    for deb in Apt::open(suite)?.download_closure(&packages, &debs)? {
+        apt::unpack(&deb, dir)?;
+    }
+    fsx::remove_tree(&debs)?;
+    finish_by_hand(dir)?;
+    let version = format!("{} --version", suite.compiler());
+    cmd::run(&mut inside(dir, &[], &version)).context("the new chroot's compiler doesn't start")
+}
+
+/// What maintainer scripts would have done, as far as a kernel build sees it.
+fn finish_by_hand(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::symlink;
+    for name in ["bin", "sbin", "lib", "lib64"] {
+        if dir.join(name).symlink_metadata().is_err() {
+            symlink(format!("usr/{name}"), dir.join(name))?;
+        }
+    }
+    if dir.join("bin/sh").symlink_metadata().is_err() {
+        symlink("dash", dir.join("bin/sh"))?;
+    }
+    if dir.join("usr/bin/awk").symlink_metadata().is_err() {
+        symlink("mawk", dir.join("usr/bin/awk"))?;
+    }
+    for name in ["dev", "proc", "tmp", "build", "usr/src"] {
+        fs::create_dir_all(dir.join(name))?;
+    }
+    Ok(())
+}
+
+/// A command that runs a shell line inside, with `/proc`, `/dev` and the given directories bound (host path,
+/// path inside). Mounts live in a namespace of their own, so none outlives the command, however it ends.
+pub(crate) fn inside(chroot: &Path, binds: &[(&Path, &str)], line: &str) -> Command {
+    let mut script =
+        String::from("set -e; R=$1; shift; mount --rbind /dev \"$R/dev\"; mount -t proc proc \"$R/proc\"\n");
+    script += "LINE=$1; shift; while [ $# -gt 0 ]; do mkdir -p \"$R/$2\"; mount --bind \"$1\" \"$R/$2\"; shift 2; done\n";
+    script += "exec chroot \"$R\" /bin/sh -ec \"$LINE\"\n";
+    let mut command = cmd::command("unshare");
+    command.args(["--mount", "--pid", "--fork", "--kill-child"]);
+    // SAFETY: geteuid reads one number and cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        command.arg("--map-root-user");
+    }
+    command.args(["/bin/sh", "-c", &script, "sh"]).arg(chroot).arg(line);
+    for (host, guest) in binds {
+        command.arg(host).arg(guest);
+    }
+    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C").env("HOME", "/");
+    command
+}
+
+/// Fails with a sentence where namespaces are forbidden, before a long download.
+pub(crate) fn check_usable() -> Result<()> {
+    let probe =
+        cmd::command("unshare").args(["--mount", "--pid", "--fork", "--map-root-user", "true"]).output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        bail!(
+            "mount namespaces are not allowed here; kernel modules need them for their build (run as root, or allow unprivileged user namespaces)"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! File work where an interruption must never leave something that looks finished.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use crate::{paths, say};
+
+/// Makes `dest` by letting `make` fill a directory under a temporary name and renaming it when done.
+/// Call it with the resource's [`Lock`] held: leftovers of an interrupted run are removed.
+pub(crate) fn make_dir(dest: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let partial = partial_name(dest)?;
+    if partial.exists() {
+        remove_tree(&partial)?;
+    }
+    fs::create_dir_all(&partial).with_context(|| format!("cannot create {}", partial.display()))?;
+    if let Err(error) = make(&partial) {
+        // Whatever is left is named partial; a failure to clean up must not hide the first error.
+        let _ = remove_tree(&partial);
+        return Err(error);
+    }
+    if dest.exists() {
+        remove_tree(dest)?;
+    }
+    fs::rename(&partial, dest).with_context(|| format!("cannot rename {} into place", partial.display()))
+}
+
+/// Copies a file so that a reader sees the old content or the new, never half of it.
+pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<()> {
+    let partial = partial_name(to)?;
+    let parent = to.parent().context("a path without a parent")?;
+    fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    fs::copy(from, &partial)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), partial.display()))?;
+    fs::rename(&partial, to).with_context(|| format!("cannot rename {} into place", partial.display()))
+}
+
+/// Points the symlink `link` at `to`, atomically.
+pub(crate) fn relink(to: &Path, link: &Path) -> Result<()> {
+    let partial = partial_name(link)?;
+    if partial.symlink_metadata().is_ok() {
+        fs::remove_file(&partial)?;
+    }
+    std::os::unix::fs::symlink(to, &partial)?;
+    fs::rename(&partial, link).with_context(|| format!("cannot point {} at {}", link.display(), to.display()))
+}
+
+/// Removes a directory tree.
+pub(crate) fn remove_tree(dir: &Path) -> Result<()> {
+    fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}; remove it by hand", dir.display()))
+}
+
+fn partial_name(dest: &Path) -> Result<PathBuf> {
+    let name =
+        dest.file_name().and_then(|n| n.to_str()).ok_or_else(|| anyhow!("no file name in {dest:?}"))?;
+    Ok(dest.with_file_name(format!(".{name}.partial")))
+}
+
+/// All files below `dir`, sorted, without hidden ones and without following symlinks.
+pub(crate) fn files_below(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut todo = vec![dir.to_path_buf()];
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            if kind.is_dir() {
+                todo.push(entry.path());
+            } else if kind.is_file() {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// An exclusive lock on one resource of the cache, released on drop or when the process ends in any way.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Waits for the lock and says so if another xtask holds it.
+    pub(crate) fn take(resource: &str) -> Result<Self> {
+        let dir = paths::cache()?.join("locks");
+        fs::create_dir_all(&dir)?;
+        let path = dir.join(resource);
+        let file = File::create(&path).with_context(|| format!("cannot open the lock {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                say(format_args!("waiting for another xtask that works on {resource}"));
+                file.lock()?;
+            }
+            Err(TryLockError::Error(error)) => bail!("cannot lock {}: {error}", path.display()),
+        }
+        Ok(Self { _file: file })
+    }
+}
