@@ -1,0 +1,67 @@
+//! PID 1 of a lab guest: prepares the system, runs one [`Job`], reports, powers off.
+//!
+//! It is the only init there is: no udev, no services, no fixed sleeps. Whatever the host wants back travels as
+//! frames over the second UART (see [`wire`]); the console stays for the kernel.
+
+mod collect;
+mod command;
+mod prepare;
+mod uart;
+
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, Result};
+use iova_guest::wire::{self, Kind};
+use iova_guest::{Job, Report, job};
+use uart::Channel;
+
+fn main() {
+    if let Err(error) = serve() {
+        // Without a channel the console is the only place left to speak; the host prints its last lines.
+        eprintln!("guest-init: {error:#}");
+    }
+    power_off();
+}
+
+fn serve() -> Result<()> {
+    let mut problems = prepare::mounts();
+    let channel = Arc::new(Mutex::new(uart::open(job::CHANNEL)?));
+    let text = std::fs::read_to_string(job::JOB_PATH).with_context(|| format!("reading {}", job::JOB_PATH))?;
+    let job: Job = serde_json::from_str(&text).with_context(|| format!("reading {}", job::JOB_PATH))?;
+
+    problems.extend(prepare::modules(&job.modules));
+    problems.extend(prepare::devices(&job));
+    send(&channel, Kind::Started, &[])?;
+    let code = command::run(&job, &channel, &mut problems)?;
+
+    for (index, path) in job.out.iter().enumerate() {
+        if let Err(error) = collect::tree(&channel, index, path.as_ref()) {
+            problems.push(format!("{path}: {error:#}"));
+        }
+    }
+    if let Err(error) = collect::kernel_log(&channel) {
+        problems.push(format!("/dev/kmsg: {error:#}"));
+    }
+    send(&channel, Kind::Report, &serde_json::to_vec(&Report { code, problems })?)?;
+    uart::drain(&channel);
+    Ok(())
+}
+
+/// Sends one frame; frames of several threads never mix.
+fn send(channel: &Channel, kind: Kind, payload: &[u8]) -> Result<()> {
+    let mut uart = channel.lock().map_err(|_| anyhow::anyhow!("a thread died while it held the channel"))?;
+    wire::write(&mut *uart, kind, payload).context("sending a frame to the host")
+}
+
+fn power_off() -> ! {
+    // SAFETY: sync and reboot take no pointers; PID 1 of this guest may end it.
+    unsafe {
+        libc::sync();
+        libc::reboot(libc::RB_POWER_OFF);
+        // Reached if the machine has no way to power off: a restart ends QEMU too (-no-reboot).
+        libc::reboot(libc::RB_AUTOBOOT);
+    }
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,8 @@
+//! The border between a lab guest and its host: what the host orders ([`Job`]) and what the guest answers ([`wire`]).
+//!
+//! Both sides are built from this one file set, so they can't disagree about the format.
+
+pub mod job;
+pub mod wire;
+
+pub use job::{Job, Report, Terminal};
