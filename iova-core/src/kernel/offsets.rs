@@ -1,0 +1,16 @@
+//! Fills the table the eBPF programs are given.
+
+use iova_common::offsets::Offsets;
+
+use super::Btf;
+
+/// Every field of the table that this kernel has.
+pub fn resolve(btf: &Btf) -> Offsets {
+    let mut offsets = Offsets::NONE;
+    for (index, (_, path)) in Offsets::PATHS.iter().enumerate() {
+        if let Some(offset) = btf.offset(path) {
+            offsets.set(index, offset);
+        }
+    }
+    offsets
+}
