@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::apt::{self, Apt, Suite};
 use crate::fsx::{self, Lock};
-use crate::{cmd, paths, say};
+use crate::{cmd, paths, say, setup};
 
 /// Raise it when the recipe below changes: chroots of another recipe are made anew.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 const TOOLS: [&str; 11] =
     ["make", "bash", "dash", "coreutils", "sed", "grep", "mawk", "findutils", "diffutils", "perl", "libelf1"];
@@ -33,12 +33,26 @@ pub(crate) fn ensure(suite: Suite) -> Result<PathBuf> {
     let _lock = Lock::take(&format!("chroot-{}", suite.name()))?;
     let dir = place(suite)?;
     if !dir.exists() {
+        check_usable()?;
         let started = Instant::now();
         say(format_args!("chroot {}: downloading {} and its tools", suite.name(), suite.compiler()));
         fsx::make_dir(&dir, |dir| fill(suite, dir))?;
+        forget_older(suite, &dir)?;
         say(format_args!("chroot {}: ready ({:.0} s)", suite.name(), started.elapsed().as_secs_f32()));
     }
     Ok(dir)
+}
+
+/// Removes what an older recipe left.
+fn forget_older(suite: Suite, current: &Path) -> Result<()> {
+    for entry in fs::read_dir(current.parent().unwrap_or(current))? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if path != current && name.rsplit_once('-').is_some_and(|(name, _)| name == suite.name()) {
+            fsx::remove_tree(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether the chroot is there.
@@ -76,26 +90,37 @@ fn finish_by_hand(dir: &Path) -> Result<()> {
     if dir.join("usr/bin/awk").symlink_metadata().is_err() {
         symlink("mawk", dir.join("usr/bin/awk"))?;
     }
+    fs::write(dir.join("enter"), ENTER)?;
     for name in ["dev", "proc", "tmp", "build", "usr/src"] {
         fs::create_dir_all(dir.join(name))?;
     }
     Ok(())
 }
 
+/// Arguments: the chroot, a shell line, and pairs of a host directory and where it appears inside.
+const ENTER: &str = r#"# Runs a shell line in this chroot. Started in a mount namespace of its own, so that no mount outlives it.
+set -e
+root=$1 line=$2
+shift 2
+mount --rbind /dev "$root/dev"
+mount -t proc proc "$root/proc"
+while [ $# -gt 0 ]; do
+	mkdir -p "$root/$2"
+	mount --bind "$1" "$root/$2"
+	shift 2
+done
+exec chroot "$root" /bin/sh -ec "$line"
+"#;
+
 /// A command that runs a shell line inside, with `/proc`, `/dev` and the given directories bound (host path,
-/// path inside). Mounts live in a namespace of their own, so none outlives the command, however it ends.
+/// path inside).
 pub(crate) fn inside(chroot: &Path, binds: &[(&Path, &str)], line: &str) -> Command {
-    let mut script =
-        String::from("set -e; R=$1; shift; mount --rbind /dev \"$R/dev\"; mount -t proc proc \"$R/proc\"\n");
-    script += "LINE=$1; shift; while [ $# -gt 0 ]; do mkdir -p \"$R/$2\"; mount --bind \"$1\" \"$R/$2\"; shift 2; done\n";
-    script += "exec chroot \"$R\" /bin/sh -ec \"$LINE\"\n";
     let mut command = cmd::command("unshare");
     command.args(["--mount", "--pid", "--fork", "--kill-child"]);
-    // SAFETY: geteuid reads one number and cannot fail.
-    if unsafe { libc::geteuid() } != 0 {
+    if !setup::is_root() {
         command.arg("--map-root-user");
     }
-    command.args(["/bin/sh", "-c", &script, "sh"]).arg(chroot).arg(line);
+    command.arg("/bin/sh").arg(chroot.join("enter")).arg(chroot).arg(line);
     for (host, guest) in binds {
         command.arg(host).arg(guest);
     }
@@ -105,11 +130,15 @@ pub(crate) fn inside(chroot: &Path, binds: &[(&Path, &str)], line: &str) -> Comm
 
 /// Fails with a sentence where namespaces are forbidden, before a long download.
 pub(crate) fn check_usable() -> Result<()> {
-    let probe =
-        cmd::command("unshare").args(["--mount", "--pid", "--fork", "--map-root-user", "true"]).output();
-    if !probe.is_ok_and(|output| output.status.success()) {
+    let mut probe = cmd::command("unshare");
+    probe.args(["--mount", "--pid", "--fork"]);
+    if !setup::is_root() {
+        probe.arg("--map-root-user");
+    }
+    if !cmd::succeeds(probe.arg("true")) {
         bail!(
-            "mount namespaces are not allowed here; kernel modules need them for their build (run as root, or allow unprivileged user namespaces)"
+            "mount namespaces are forbidden here, and kernel modules are built in one; run as root, in a \
+             container with CAP_SYS_ADMIN, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
         );
     }
     Ok(())

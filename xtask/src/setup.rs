@@ -51,6 +51,11 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     Ok(())
 }
 
+pub(crate) fn is_root() -> bool {
+    // SAFETY: geteuid reads one number and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
 /// `cargo xtask setup`.
 pub(crate) fn run(upgrade: bool) -> Result<()> {
     if upgrade {

@@ -1,0 +1,132 @@
+//! QEMU's command line: the lab's machine.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+
+use super::fds;
+use super::spec::{GuestSpec, Iommu};
+use crate::kernels::{Kernel, Line};
+
+/// The program; Debian's package qemu-system-x86 has it.
+pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
+
+/// Sparse, so it costs only what a guest writes.
+pub(crate) const DISK_BYTES: u64 = 8 << 30;
+
+/// What executes the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accel {
+    /// The CPU itself.
+    Kvm,
+    /// QEMU's translator.
+    Tcg,
+}
+
+/// The descriptors of one guest; QEMU inherits them.
+pub(crate) struct Backends {
+    /// Console of the guest.
+    pub(crate) console: UnixStream,
+    /// Frames between guest init and us.
+    pub(crate) channel: UnixStream,
+    /// The initramfs.
+    pub(crate) image: File,
+    /// The NVMe disk.
+    pub(crate) disk: File,
+}
+
+/// The command that boots this guest.
+pub(crate) fn command(kernel: &Kernel, spec: &GuestSpec, accel: Accel, backends: &Backends) -> Command {
+    let mut qemu = Command::new(PROGRAM);
+    qemu.args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
+    qemu.args(["-name", "iova-lab"]);
+    machine(&mut qemu, spec, accel);
+    devices(&mut qemu, spec.iommu, backends);
+    qemu.arg("-kernel").arg(&kernel.vmlinuz);
+    qemu.args(["-initrd", &fds::own_path(&backends.image)]);
+    qemu.args(["-append", &parameters(spec)]);
+    let sockets = [backends.console.as_raw_fd(), backends.channel.as_raw_fd()];
+    fds::inherit(&mut qemu, [&sockets[..], &[backends.image.as_raw_fd(), backends.disk.as_raw_fd()]].concat());
+    qemu
+}
+
+fn machine(qemu: &mut Command, spec: &GuestSpec, accel: Accel) {
+    // VT-d's interrupt remapping wants the I/O APIC in user space.
+    qemu.args(["-machine", if spec.iommu == Iommu::Intel { "q35,kernel-irqchip=split" } else { "q35" }]);
+    qemu.args(["-cpu", "max", "-m", &spec.memory.to_string()]);
+    let cpus = if spec.icount { 1 } else { spec.cpus };
+    qemu.args(["-smp", &cpus.to_string()]);
+    match accel {
+        Accel::Kvm => qemu.args(["-accel", "kvm"]),
+        Accel::Tcg if spec.icount => qemu.args(["-accel", "tcg", "-icount", "shift=0,sleep=off"]),
+        // A 7.x kernel patches its text in a way that trips over CPUs that are translated in parallel: the guest
+        // panics with "Oops: int3" at a function that is being attached to.
+        Accel::Tcg if spec.line >= Line::V7_3 => qemu.args(["-accel", "tcg,thread=single"]),
+        Accel::Tcg => qemu.args(["-accel", "tcg,thread=multi"]),
+    };
+}
+
+/// Slots are fixed, so that a device has the same address behind every IOMMU.
+fn devices(qemu: &mut Command, iommu: Iommu, backends: &Backends) {
+    // The IOMMU comes first: QEMU puts only later devices behind it.
+    qemu.args(["-device", match iommu {
+        Iommu::Intel => "intel-iommu,intremap=on,aw-bits=48",
+        Iommu::Amd => "amd-iommu",
+        Iommu::Virtio => "virtio-iommu-pci,addr=02.0",
+    }]);
+    // A guest's TCP connection to this address comes back to it byte by byte: traffic in both directions.
+    qemu.args(["-netdev", "user,id=net,guestfwd=tcp:10.0.2.100:7-cmd:cat"]);
+    qemu.args(["-device", "e1000e,netdev=net,romfile=,addr=03.0"]);
+    let disk = backends.disk.as_raw_fd();
+    qemu.args(["-add-fd", &format!("fd={disk},set=1")]);
+    qemu.args(["-blockdev", "driver=raw,node-name=disk,discard=unmap,file.driver=file,file.filename=/dev/fdset/1"]);
+    qemu.args(["-device", "nvme,drive=disk,serial=iova-lab,addr=04.0"]);
+    // This edu truncates an address beyond 4 GiB silently, as broken hardware does.
+    qemu.args(["-device", "edu,dma_mask=0xffffffff,addr=05.0"]);
+    for (name, socket) in [("console", &backends.console), ("channel", &backends.channel)] {
+        qemu.args(["-chardev", &format!("socket,id={name},fd={}", socket.as_raw_fd())]);
+        qemu.args(["-serial", &format!("chardev:{name}")]);
+    }
+}
+
+/// The kernel's parameters.
+fn parameters(spec: &GuestSpec) -> String {
+    // The log is large, because a splat check over half a log proves nothing.
+    let mut words = vec!["console=ttyS0", "quiet", "panic=-1", "log_buf_len=4M"];
+    if spec.iommu == Iommu::Intel {
+        words.push("intel_iommu=on");
+    }
+    words.push(if spec.passthrough { "iommu=pt" } else { "iommu.passthrough=0" });
+    if spec.strict {
+        words.push("iommu.strict=1");
+        if spec.line == Line::V5_10 && spec.iommu == Iommu::Intel {
+            // There VT-d has a switch of its own and ignores the common one.
+            words.push("intel_iommu=strict");
+        }
+    }
+    words.extend(spec.append.iter().map(String::as_str));
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strictness_is_spelled_per_kernel() {
+        let mut spec = GuestSpec::new(Line::V5_10, Iommu::Intel, vec![]);
+        assert!(!parameters(&spec).contains("strict"));
+        spec.strict = true;
+        assert!(parameters(&spec).ends_with("intel_iommu=on iommu.passthrough=0 iommu.strict=1 intel_iommu=strict"));
+        spec.line = Line::V6_12;
+        assert!(parameters(&spec).ends_with("iommu.strict=1"));
+    }
+
+    #[test]
+    fn the_users_parameters_come_last() {
+        let mut spec = GuestSpec::new(Line::V6_12, Iommu::Amd, vec![]);
+        spec.append = vec!["loglevel=7".into(), "lockdown=integrity".into()];
+        assert!(parameters(&spec).ends_with("iommu.passthrough=0 loglevel=7 lockdown=integrity"));
+    }
+}
