@@ -1,0 +1,80 @@
+//! From a `struct device *` to its slot.
+
+use iova_common::agg::{DeviceAgg, DeviceInfo, SLOT_OTHER};
+use iova_common::event::Kind;
+
+use crate::asm::{at_most, low32};
+use crate::event;
+use crate::kernel::{Ptr, group_of};
+use crate::maps::{DEVICE_SLOTS, DEVICES, FREE_SLOTS, SLOT_HINTS, lost};
+
+/// A device's aggregates on this CPU.
+pub struct Slot {
+    /// Its number.
+    pub number: u32,
+    /// Its counters.
+    pub agg: *mut DeviceAgg,
+}
+
+/// Where the hint for `dev` is. `struct device` sits in slab objects of 1 KiB and more, so the low bits say little.
+#[inline(always)]
+fn hint_index(dev: Ptr) -> u32 {
+    let low = low32(dev);
+    at_most::<1023>(((low >> 10) ^ (low >> 20)) & 1023) as u32
+}
+
+/// The slot of `dev`. `iovad` tells which domain it allocates from and is called for a device's first use only.
+#[inline(always)]
+pub fn slot(dev: Ptr, iovad: impl FnOnce() -> Ptr) -> Option<Slot> {
+    let hint = SLOT_HINTS.get_ptr_mut(hint_index(dev))?;
+    let number = unsafe { *hint };
+    let agg = DEVICES.get_ptr_mut(number)?;
+    if unsafe { (*agg).dev } == dev as u64 {
+        return Some(Slot { number, agg });
+    }
+    let number = find_or_assign(dev, iovad);
+    let agg = DEVICES.get_ptr_mut(number)?;
+    if number == SLOT_OTHER {
+        lost!(no_slot);
+    } else {
+        unsafe {
+            *hint = number;
+            (*agg).dev = dev as u64;
+        }
+    }
+    Some(Slot { number, agg })
+}
+
+/// The slow way, once per device, CPU and collision of hints.
+#[inline(always)]
+fn find_or_assign(dev: Ptr, iovad: impl FnOnce() -> Ptr) -> u32 {
+    let key = dev as u64;
+    if let Some(info) = DEVICE_SLOTS.get_ptr(key) {
+        return unsafe { (*info).slot };
+    }
+    let Ok(Some(number)) = FREE_SLOTS.pop() else {
+        return SLOT_OTHER;
+    };
+    let info = DeviceInfo { dev: key, iovad: iovad() as u64, group: group_of(dev), slot: number };
+    if DEVICE_SLOTS.insert(key, info, u64::from(aya_ebpf::bindings::BPF_NOEXIST)).is_ok() {
+        event::send(Kind::DeviceNew, event::Facts { dev: key, iovad: info.iovad, slot: number, ..event::Facts::NONE });
+        return number;
+    }
+    // Another CPU was first, or the table is full.
+    let _ = FREE_SLOTS.push(number, 0);
+    DEVICE_SLOTS.get_ptr(key).map_or(SLOT_OTHER, |info| unsafe { (*info).slot })
+}
+
+/// Forgets a device that is being removed, so that another one at the same address gets a slot of its own.
+#[inline(always)]
+pub fn forget(dev: u64) {
+    let Some(info) = DEVICE_SLOTS.get_ptr(dev) else { return };
+    let number = unsafe { (*info).slot };
+    event::send(Kind::DeviceGone, event::Facts { dev, slot: number, ..event::Facts::NONE });
+    let _ = DEVICE_SLOTS.remove(dev);
+    let low = dev & 0xffff_ffff;
+    let index = at_most::<1023>(((low >> 10) ^ (low >> 20)) & 1023) as u32;
+    if let Some(hint) = SLOT_HINTS.get_ptr_mut(index) {
+        unsafe { *hint = SLOT_OTHER };
+    }
+}

@@ -1,0 +1,28 @@
+//! From a `struct iova_domain *` to its slot. Only slow paths come here, so a hash look-up is cheap enough.
+
+use iova_common::agg::DomainAgg;
+
+use crate::maps::{DOMAIN_SLOTS, DOMAINS, FREE_DOMAIN_SLOTS, lost};
+
+/// This CPU's aggregates of a domain, which gets a slot if it has none yet.
+#[inline(always)]
+pub fn agg(iovad: u64) -> Option<*mut DomainAgg> {
+    if let Some(slot) = DOMAIN_SLOTS.get_ptr(iovad) {
+        return DOMAINS.get_ptr_mut(unsafe { *slot });
+    }
+    let Ok(Some(slot)) = FREE_DOMAIN_SLOTS.pop() else {
+        lost!(no_domain_slot);
+        return None;
+    };
+    if DOMAIN_SLOTS.insert(iovad, slot, u64::from(aya_ebpf::bindings::BPF_NOEXIST)).is_ok() {
+        return DOMAINS.get_ptr_mut(slot);
+    }
+    let _ = FREE_DOMAIN_SLOTS.push(slot, 0);
+    known(iovad)
+}
+
+/// The same for a domain that has a slot already: what is not an IOVA domain must not get one.
+#[inline(always)]
+pub fn known(iovad: u64) -> Option<*mut DomainAgg> {
+    DOMAIN_SLOTS.get_ptr(iovad).and_then(|slot| DOMAINS.get_ptr_mut(unsafe { *slot }))
+}

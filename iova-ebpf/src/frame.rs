@@ -1,0 +1,240 @@
+//! Open calls: what links a function's entry to its return, and the functions called inside to the call around them.
+//!
+//! The key is the address of the trampoline's saved arguments (the program's ctx): entry and return of one invocation
+//! see the same address, and a nested callee's address is a little lower on the same stack (kernel-side layout of
+//! `arch_prepare_bpf_trampoline`, arch/x86/net/bpf_jit_comp.c). An interrupt that allocates for another device while a
+//! call is open on this CPU runs on another stack or deeper on the same one, so it can't be taken for it.
+//!
+//! Each CPU has a few ways per kind of call: interrupts nest strictly, so the lowest free way is always right. A task
+//! that is preempted and returns on another CPU leaves its way behind; it is taken back when found stale, and the call
+//! is counted without what the frame would have told (`frames_lost`).
+
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+
+use crate::maps::{FRAMES, lost};
+
+/// Open calls of one kind per CPU: task, softirq, hardirq, and one to spare.
+const WAYS: usize = 4;
+/// A callee's saved arguments lie at most this far below its caller's (112 to 192 bytes were seen for each level; up
+/// to three levels).
+const NEAR: u64 = 1024;
+/// A way older than this belongs to a call that returned elsewhere.
+const STALE_NS: u64 = 1_000_000_000;
+
+/// One open allocation.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Frame {
+    /// ctx of the call, 0 if free.
+    pub tag: u64,
+    /// Entry time, 0 if this call is not timed.
+    pub start: u64,
+    /// What happened inside.
+    pub notes: Notes,
+}
+
+/// What the inner functions saw during one allocation. Fits two words, so that "nothing" is a cheap test.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Notes {
+    /// `alloc_iova_fast` calls limited to 4 GiB that did not flush caches: SAC attempts.
+    pub sac_attempts: u16,
+    /// Those of them whose tree search failed.
+    pub sac_failed: u16,
+    /// `alloc_iova_fast` calls that searched the tree.
+    pub slow: u16,
+    /// Tree searches that found nothing.
+    pub tree_failed: u16,
+    /// Cache flushes.
+    pub flushes: u16,
+    /// 1 while the next tree search is the retry after a flush.
+    pub retry: u16,
+    /// 1 while inside a SAC attempt.
+    pub in_sac: u16,
+    /// Keeps the size at two words.
+    pub pad: u16,
+}
+
+impl Notes {
+    /// Nothing happened.
+    pub const NONE: Self =
+        Self { sac_attempts: 0, sac_failed: 0, slow: 0, tree_failed: 0, flushes: 0, retry: 0, in_sac: 0, pad: 0 };
+}
+
+/// The open calls of one CPU.
+#[repr(C)]
+pub struct Frames {
+    /// Open allocations.
+    alloc: [Frame; WAYS],
+    /// Open timed unmaps.
+    free: [Timer; WAYS],
+    /// Open timed `dma_map` calls.
+    map: [Timer; WAYS],
+    /// Counts allocations, for sampling.
+    alloc_seen: u64,
+    /// Counts unmaps, for sampling.
+    free_seen: u64,
+}
+
+/// One open call of which only the time matters.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Timer {
+    tag: u64,
+    start: u64,
+}
+
+/// This CPU's open calls.
+#[inline(always)]
+pub fn mine() -> Option<*mut Frames> {
+    FRAMES.get_ptr_mut(0)
+}
+
+/// True for one call in `mask + 1`.
+#[inline(always)]
+fn sampled(seen: *mut u64, mask: u32) -> bool {
+    if mask == 0 {
+        return true;
+    }
+    let n = unsafe { *seen } + 1;
+    unsafe { *seen = n };
+    n & u64::from(mask) == 0
+}
+
+/// Opens an allocation; `mask` decides whether it is timed.
+#[inline(always)]
+pub fn open_alloc<T>(ctx: *const T, mask: u32) {
+    let Some(frames) = mine() else { return };
+    let ways = unsafe { &raw mut (*frames).alloc }.cast::<Frame>();
+    let timed = sampled(unsafe { &raw mut (*frames).alloc_seen }, mask);
+    for way in 0..WAYS {
+        let frame = unsafe { ways.add(way) };
+        if unsafe { (*frame).tag } == 0 {
+            unsafe {
+                (*frame).notes = Notes::NONE;
+                (*frame).tag = ctx as u64;
+                (*frame).start = if timed { bpf_ktime_get_ns() } else { 0 };
+            }
+            return;
+        }
+    }
+    lost!(frames_lost);
+    reclaim_alloc(ways);
+}
+
+/// Frees ways that were left behind. Called when all were taken, which no nesting of interrupts explains. The first
+/// such call stamps the untimed ones, so that a later one can tell how old they are.
+#[inline(always)]
+fn reclaim_alloc(ways: *mut Frame) {
+    let now = unsafe { bpf_ktime_get_ns() };
+    for way in 0..WAYS {
+        let frame = unsafe { ways.add(way) };
+        let start = unsafe { (*frame).start };
+        if start == 0 {
+            unsafe { (*frame).start = now };
+        } else if now.wrapping_sub(start) > STALE_NS {
+            unsafe { (*frame).tag = 0 };
+        }
+    }
+}
+
+/// The allocation that `ctx` returns from.
+#[inline(always)]
+pub fn find_alloc<T>(frames: *mut Frames, ctx: *const T) -> Option<*mut Frame> {
+    let ways = unsafe { &raw mut (*frames).alloc }.cast::<Frame>();
+    for way in 0..WAYS {
+        let frame = unsafe { ways.add(way) };
+        if unsafe { (*frame).tag } == ctx as u64 {
+            return Some(frame);
+        }
+    }
+    None
+}
+
+/// The allocation inside which a function with saved arguments at `ctx` runs. Newest first: a hard interrupt inside a
+/// soft one shares its stack, and both may be near.
+#[inline(always)]
+pub fn around<T>(ctx: *const T) -> Option<*mut Frame> {
+    let frames = mine()?;
+    let ways = unsafe { &raw mut (*frames).alloc }.cast::<Frame>();
+    for way in [3, 2, 1, 0] {
+        let frame = unsafe { ways.add(way) };
+        let tag = unsafe { core::ptr::read_volatile(&raw const (*frame).tag) };
+        if tag > ctx as u64 && tag.wrapping_sub(NEAR) < ctx as u64 {
+            return Some(frame);
+        }
+    }
+    None
+}
+
+/// Opens a timed call.
+#[inline(always)]
+fn open_timer<T>(timers: *mut Timer, ctx: *const T) {
+    for way in 0..WAYS {
+        let timer = unsafe { timers.add(way) };
+        if unsafe { (*timer).tag } == 0 {
+            unsafe {
+                (*timer).tag = ctx as u64;
+                (*timer).start = bpf_ktime_get_ns();
+            }
+            return;
+        }
+    }
+    lost!(frames_lost);
+    reclaim_timers(timers);
+}
+
+/// As [`reclaim_alloc`].
+#[inline(always)]
+fn reclaim_timers(timers: *mut Timer) {
+    let now = unsafe { bpf_ktime_get_ns() };
+    for way in 0..WAYS {
+        let timer = unsafe { timers.add(way) };
+        if now.wrapping_sub(unsafe { (*timer).start }) > STALE_NS {
+            unsafe { (*timer).tag = 0 };
+        }
+    }
+}
+
+/// Closes a timed call: its duration, if it was open.
+#[inline(always)]
+fn close_timer<T>(timers: *mut Timer, ctx: *const T) -> Option<u64> {
+    for way in 0..WAYS {
+        let timer = unsafe { timers.add(way) };
+        if unsafe { (*timer).tag } == ctx as u64 {
+            let start = unsafe { (*timer).start };
+            unsafe { (*timer).tag = 0 };
+            return Some(unsafe { bpf_ktime_get_ns() }.wrapping_sub(start));
+        }
+    }
+    None
+}
+
+/// Opens an unmap, if it is one to be timed.
+#[inline(always)]
+pub fn open_free<T>(ctx: *const T, mask: u32) {
+    let Some(frames) = mine() else { return };
+    if sampled(unsafe { &raw mut (*frames).free_seen }, mask) {
+        open_timer(unsafe { &raw mut (*frames).free }.cast(), ctx);
+    }
+}
+
+/// Closes an unmap.
+#[inline(always)]
+pub fn close_free<T>(ctx: *const T) -> Option<u64> {
+    close_timer(unsafe { &raw mut (*mine()?).free }.cast(), ctx)
+}
+
+/// Opens a `dma_map` call.
+#[inline(always)]
+pub fn open_map<T>(ctx: *const T) {
+    if let Some(frames) = mine() {
+        open_timer(unsafe { &raw mut (*frames).map }.cast(), ctx);
+    }
+}
+
+/// Closes a `dma_map` call.
+#[inline(always)]
+pub fn close_map<T>(ctx: *const T) -> Option<u64> {
+    close_timer(unsafe { &raw mut (*mine()?).map }.cast(), ctx)
+}

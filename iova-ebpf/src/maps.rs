@@ -1,0 +1,77 @@
+//! All maps. The sizes here are upper bounds or placeholders: user space sets those that depend on the machine.
+
+use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, Queue, RingBuf, StackTrace};
+use aya_ebpf::macros::btf_map;
+use iova_common::agg::{DeviceAgg, DeviceInfo, DomainAgg, MapAgg, QualityAgg};
+use iova_common::event::Event;
+
+use crate::event::Budget;
+use crate::frame::Frames;
+use crate::lock::Wait;
+
+/// Aggregates per device slot; slot 0 is "other". Sized to the machine's devices.
+#[btf_map]
+pub static DEVICES: PerCpuArray<DeviceAgg, 64> = PerCpuArray::new();
+
+/// `struct device *` to its slot and what is known about it.
+#[btf_map]
+pub static DEVICE_SLOTS: HashMap<u64, DeviceInfo, 4096> = HashMap::new();
+
+/// Direct-mapped hints in front of [`DEVICE_SLOTS`]: hashed device pointer to slot. A wrong hint costs a hash look-up,
+/// never a wrong count: the slot itself knows its device.
+#[btf_map]
+pub static SLOT_HINTS: Array<u32, 1024> = Array::new();
+
+/// Slots nobody has yet. Popping is atomic, so two CPUs never give one slot to two devices.
+#[btf_map]
+pub static FREE_SLOTS: Queue<u32, 4096> = Queue::new();
+
+/// `dma_map` latencies per device slot (profile `full`).
+#[btf_map]
+pub static MAPS: PerCpuArray<MapAgg, 64> = PerCpuArray::new();
+
+/// Aggregates per domain slot.
+#[btf_map]
+pub static DOMAINS: PerCpuArray<DomainAgg, 64> = PerCpuArray::new();
+
+/// `struct iova_domain *` to its slot.
+#[btf_map]
+pub static DOMAIN_SLOTS: HashMap<u64, u32, 4096> = HashMap::new();
+
+/// Domain slots nobody has yet.
+#[btf_map]
+pub static FREE_DOMAIN_SLOTS: Queue<u32, 4096> = Queue::new();
+
+/// Open calls of this CPU.
+#[btf_map]
+pub static FRAMES: PerCpuArray<Frames, 1> = PerCpuArray::new();
+
+/// The lock this CPU waits for.
+#[btf_map]
+pub static WAITS: PerCpuArray<Wait, 1> = PerCpuArray::new();
+
+/// How many events this CPU may still send in this second.
+#[btf_map]
+pub static BUDGET: PerCpuArray<Budget, 1> = PerCpuArray::new();
+
+/// What could not be counted.
+#[btf_map]
+pub static QUALITY: PerCpuArray<QualityAgg, 1> = PerCpuArray::new();
+
+/// Rare events.
+#[btf_map]
+pub static EVENTS: RingBuf<Event, { 256 * 1024 }> = RingBuf::new();
+
+/// Stacks of slow calls (profile `full`).
+#[btf_map]
+pub static STACKS: StackTrace<1024> = StackTrace::new();
+
+/// Counts something that was lost on this CPU.
+macro_rules! lost {
+    ($field:ident) => {
+        if let Some(quality) = crate::maps::QUALITY.get_ptr_mut(0) {
+            crate::asm::add!(&raw mut (*quality).$field, 1);
+        }
+    };
+}
+pub(crate) use lost;
