@@ -61,19 +61,19 @@ impl Archive {
         self.entries += 1;
         let links = if mode & DIRECTORY == DIRECTORY { 2 } else { 1 };
         let fields = [
-            self.entries,         // inode: the kernel takes equal ones for hard links
+            self.entries, // inode: the kernel takes equal ones for hard links
             mode,
-            0,                    // uid
-            0,                    // gid
+            0, // uid
+            0, // gid
             links,
-            0,                    // mtime: equal input gives an equal archive
+            0, // mtime: equal input gives an equal archive
             content.len() as u32,
-            0,                    // device of the file system, major and minor
+            0, // device of the file system, major and minor
             0,
             major,
             minor,
             name.len() as u32 + 1,
-            0,                    // checksum, unused in this variant
+            0, // checksum, unused in this variant
         ];
         self.bytes.extend(b"070701");
         for field in fields {
@@ -106,8 +106,11 @@ mod tests {
         archive.symlink("a/link", "b/file");
         archive.character_device("dev/console", 0o600, (5, 1));
         archive.directory("a/b");
-        let Ok(mut child) =
-            Command::new("busybox").args(["cpio", "-itv"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
+        let Ok(mut child) = Command::new("busybox")
+            .args(["cpio", "-itv"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
         else {
             return;
         };
@@ -115,7 +118,9 @@ mod tests {
         let list = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
         let lines: Vec<_> = list.lines().collect();
         assert_eq!(lines.len(), 6, "{list}");
-        assert!(lines[2].starts_with("-rw-r--r--") && lines[2].contains(" 11 ") && lines[2].ends_with("a/b/file"));
+        assert!(
+            lines[2].starts_with("-rw-r--r--") && lines[2].contains(" 11 ") && lines[2].ends_with("a/b/file")
+        );
         assert!(lines[3].starts_with("lrwxrwxrwx") && lines[3].ends_with("a/link -> b/file"), "{list}");
         assert!(lines[5].starts_with("crw-------") && lines[5].contains("5,"), "{list}");
     }

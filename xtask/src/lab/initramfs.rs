@@ -82,7 +82,8 @@ fn static_busybox() -> Result<PathBuf> {
 
 fn applets(archive: &mut Archive, busybox: &Path) -> Result<()> {
     copy(archive, busybox, "bin/busybox", 0o755)?;
-    for applet in cmd::stdout(cmd::command(busybox).arg("--list"))?.lines().filter(|name| *name != "busybox") {
+    for applet in cmd::stdout(cmd::command(busybox).arg("--list"))?.lines().filter(|name| *name != "busybox")
+    {
         archive.symlink(&format!("bin/{applet}"), "busybox");
     }
     Ok(())

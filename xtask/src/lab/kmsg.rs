@@ -65,12 +65,13 @@ impl KernelLog {
 
     /// The lines with which the kernel complained about itself.
     pub(crate) fn splats(&self) -> Vec<String> {
-        let is_splat = |record: &&Record| SPLATS.iter().any(|splat| record.text.contains(splat)) || stuck(&record.text);
+        let is_splat =
+            |record: &&Record| SPLATS.iter().any(|splat| record.text.contains(splat)) || stuck(&record.text);
         self.records.iter().filter(is_splat).map(ToString::to_string).collect()
     }
 
     /// The log from the first complaint on, at most `lines` of it: enough to see the trace.
-    pub(crate) fn from_first_splat(&self, lines: usize) -> Vec<String> {
+    pub(crate) fn first_splat(&self, lines: usize) -> Vec<String> {
         let Some(first) = self.splats().into_iter().next() else { return Vec::new() };
         let all = self.records.iter().map(ToString::to_string);
         all.skip_while(|line| *line != first).take(lines).collect()
@@ -132,7 +133,7 @@ mod tests {
             "4,4,0,-;WARNING: possible circular locking dependency detected",
         ];
         assert_eq!(log(&complaints).splats().len(), complaints.len());
-        assert_eq!(log(&complaints).from_first_splat(2).len(), 2);
+        assert_eq!(log(&complaints).first_splat(2).len(), 2);
     }
 
     #[test]

@@ -1,9 +1,141 @@
-//! placeholder, written by the lab part
+//! `cargo xtask lab`: boots a stock kernel behind an emulated IOMMU and runs a command in it.
+
+mod accel;
+mod collect;
+mod console;
+mod cpio;
+mod fds;
+mod initramfs;
+mod kmsg;
+mod modules;
+mod qemu;
+mod run;
+mod signals;
+mod spec;
+mod terminal;
+mod watch;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::{Result, anyhow};
+
+pub(crate) use run::{run as guest, splat_check};
+pub(crate) use signals::Interrupted;
+pub(crate) use spec::{GuestResult, GuestSpec, Io, Iommu, Out};
+
+use crate::kernels::Line;
+use crate::say;
+use crate::setup::{self, Need};
+
+/// What to boot and what to run in it.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// The stock kernel to boot
+    #[arg(long, value_enum, default_value = "6.12", value_name = "LINE")]
+    kernel: Line,
+    /// The IOMMU in front of the devices
+    #[arg(long, value_enum, default_value = "intel")]
+    iommu: Iommu,
+    /// Unmap synchronously instead of through the flush queue
+    #[arg(long)]
+    strict: bool,
+    /// Boot with iommu=pt, so that devices bypass translation
+    #[arg(long, conflicts_with = "strict")]
+    passthrough: bool,
+    /// Run the command (default: a shell) on this terminal; Ctrl-A x ends the guest
+    #[arg(long, conflicts_with = "timeout")]
+    shell: bool,
+    /// Memory in MiB
+    #[arg(long, default_value_t = 1024, value_name = "MIB", value_parser = clap::value_parser!(u32).range(256..))]
+    memory: u32,
+    /// Number of CPUs
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    cpus: u32,
+    /// Count instructions: one CPU, one guest nanosecond per instruction
+    #[arg(long)]
+    icount: bool,
+    /// More kernel parameters
+    #[arg(long, value_name = "PARAMETERS", allow_hyphen_values = true)]
+    append: Vec<String>,
+    /// Bring a file or directory of the guest back
+    #[arg(long, value_name = "GUESTPATH:HOSTDIR")]
+    out: Vec<Out>,
+    /// Put a file of the host into the guest
+    #[arg(long, value_name = "HOSTFILE:GUESTPATH", value_parser = parse_put)]
+    put: Vec<(String, PathBuf)>,
+    /// Leave out iova and the load module
+    #[arg(long)]
+    bare: bool,
+    /// Write the guest's kernel log to a file
+    #[arg(long, value_name = "FILE")]
+    dmesg: Option<PathBuf>,
+    /// Give up after this many seconds
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    timeout: u64,
+    /// The command (default: a mixed load and a report about it)
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<String>,
+}
 
-pub(crate) fn run(_args: &Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not written yet")
+/// Boots the guest and returns its command's exit code.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let spec = args.spec();
+    setup::ensure(&[Need::Qemu, Need::Kernels(vec![spec.line])])?;
+    let result = match guest(&spec) {
+        Err(error) if error.is::<Interrupted>() => {
+            say(&error);
+            return Ok(error
+                .downcast_ref()
+                .map_or(ExitCode::FAILURE, |e: &Interrupted| e.exit_code().into()));
+        }
+        result => result?,
+    };
+    conclude(args, &result)?;
+    Ok(ExitCode::from(u8::try_from(result.code).unwrap_or(u8::MAX)))
+}
+
+fn conclude(args: &Args, result: &GuestResult) -> Result<()> {
+    for problem in &result.problems {
+        say(format_args!("guest: {problem}"));
+    }
+    if let Err(error) = splat_check(result) {
+        say(format_args!("warning: {error:#}"));
+    }
+    if let Some(path) = &args.dmesg {
+        std::fs::write(path, result.log.to_string())
+            .map_err(|error| anyhow!("cannot write the kernel log to {}: {error}", path.display()))?;
+    }
+    let (boot, total) = (result.boot.as_secs_f32(), result.total.as_secs_f32());
+    say(format_args!("booted in {boot:.1} s, off after {total:.1} s"));
+    Ok(())
+}
+
+impl Args {
+    fn spec(&self) -> GuestSpec {
+        let default = if self.shell { "sh" } else { "demo" };
+        let command = if self.command.is_empty() { vec![default.to_owned()] } else { self.command.clone() };
+        let mut spec = GuestSpec::new(self.kernel, self.iommu, command);
+        spec.strict = self.strict;
+        spec.passthrough = self.passthrough;
+        spec.memory = self.memory;
+        spec.cpus = self.cpus;
+        spec.icount = self.icount;
+        spec.append.clone_from(&self.append);
+        spec.out.clone_from(&self.out);
+        spec.files.clone_from(&self.put);
+        spec.bare = self.bare;
+        spec.io = if self.shell { Io::Terminal } else { Io::Stream };
+        // Nobody types against a clock.
+        spec.timeout = Duration::from_secs(if self.shell { 7 * 24 * 3600 } else { self.timeout });
+        spec
+    }
+}
+
+fn parse_put(text: &str) -> Result<(String, PathBuf)> {
+    match text.rsplit_once(':') {
+        Some((host, guest)) if !host.is_empty() && guest.starts_with('/') => Ok((guest.into(), host.into())),
+        _ => Err(anyhow!("write it as HOSTFILE:GUESTPATH, such as ./script.sh:/bin/script")),
+    }
 }

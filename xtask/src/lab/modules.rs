@@ -20,7 +20,10 @@ impl Index {
     pub(crate) fn read(modules: &Path) -> Result<Self> {
         let path = modules.join("modules.dep");
         let text = fs::read_to_string(&path).with_context(|| {
-            format!("cannot read {}; remove the kernel from the cache and run `cargo xtask setup`", path.display())
+            format!(
+                "cannot read {}; remove the kernel from the cache and run `cargo xtask setup`",
+                path.display()
+            )
         })?;
         let builtin = fs::read_to_string(modules.join("modules.builtin")).unwrap_or_default();
         Ok(Self::parse(&text, &builtin))
@@ -95,7 +98,12 @@ mod tests {
         let index = Index::parse(DEP, "kernel/drivers/virtio/virtio_pci.ko\n");
         assert_eq!(
             index.load_order(&["virtio_pci", "virtio_iommu", "nvme_core", "nvme"]).unwrap(),
-            ["kernel/iommu/virtio-iommu.ko", "kernel/lib/crc64.ko.xz", "kernel/nvme/nvme-core.ko.xz", "kernel/nvme/nvme.ko.xz"]
+            [
+                "kernel/iommu/virtio-iommu.ko",
+                "kernel/lib/crc64.ko.xz",
+                "kernel/nvme/nvme-core.ko.xz",
+                "kernel/nvme/nvme.ko.xz"
+            ]
         );
     }
 

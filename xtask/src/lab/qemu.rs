@@ -47,7 +47,10 @@ pub(crate) fn command(kernel: &Kernel, spec: &GuestSpec, accel: Accel, backends:
     qemu.args(["-initrd", &fds::own_path(&backends.image)]);
     qemu.args(["-append", &parameters(spec)]);
     let sockets = [backends.console.as_raw_fd(), backends.channel.as_raw_fd()];
-    fds::inherit(&mut qemu, [&sockets[..], &[backends.image.as_raw_fd(), backends.disk.as_raw_fd()]].concat());
+    fds::inherit(
+        &mut qemu,
+        [&sockets[..], &[backends.image.as_raw_fd(), backends.disk.as_raw_fd()]].concat(),
+    );
     qemu
 }
 
@@ -70,17 +73,23 @@ fn machine(qemu: &mut Command, spec: &GuestSpec, accel: Accel) {
 /// Slots are fixed, so that a device has the same address behind every IOMMU.
 fn devices(qemu: &mut Command, iommu: Iommu, backends: &Backends) {
     // The IOMMU comes first: QEMU puts only later devices behind it.
-    qemu.args(["-device", match iommu {
-        Iommu::Intel => "intel-iommu,intremap=on,aw-bits=48",
-        Iommu::Amd => "amd-iommu",
-        Iommu::Virtio => "virtio-iommu-pci,addr=02.0",
-    }]);
+    qemu.args([
+        "-device",
+        match iommu {
+            Iommu::Intel => "intel-iommu,intremap=on,aw-bits=48",
+            Iommu::Amd => "amd-iommu",
+            Iommu::Virtio => "virtio-iommu-pci,addr=02.0",
+        },
+    ]);
     // A guest's TCP connection to this address comes back to it byte by byte: traffic in both directions.
     qemu.args(["-netdev", "user,id=net,guestfwd=tcp:10.0.2.100:7-cmd:cat"]);
     qemu.args(["-device", "e1000e,netdev=net,romfile=,addr=03.0"]);
     let disk = backends.disk.as_raw_fd();
     qemu.args(["-add-fd", &format!("fd={disk},set=1")]);
-    qemu.args(["-blockdev", "driver=raw,node-name=disk,discard=unmap,file.driver=file,file.filename=/dev/fdset/1"]);
+    qemu.args([
+        "-blockdev",
+        "driver=raw,node-name=disk,discard=unmap,file.driver=file,file.filename=/dev/fdset/1",
+    ]);
     qemu.args(["-device", "nvme,drive=disk,serial=iova-lab,addr=04.0"]);
     // This edu truncates an address beyond 4 GiB silently, as broken hardware does.
     qemu.args(["-device", "edu,dma_mask=0xffffffff,addr=05.0"]);
@@ -118,7 +127,10 @@ mod tests {
         let mut spec = GuestSpec::new(Line::V5_10, Iommu::Intel, vec![]);
         assert!(!parameters(&spec).contains("strict"));
         spec.strict = true;
-        assert!(parameters(&spec).ends_with("intel_iommu=on iommu.passthrough=0 iommu.strict=1 intel_iommu=strict"));
+        assert!(
+            parameters(&spec)
+                .ends_with("intel_iommu=on iommu.passthrough=0 iommu.strict=1 intel_iommu=strict")
+        );
         spec.line = Line::V6_12;
         assert!(parameters(&spec).ends_with("iommu.strict=1"));
     }

@@ -18,7 +18,8 @@ pub(crate) fn open(path: &str) -> Result<File> {
     let result = unsafe {
         libc::tcgetattr(file.as_raw_fd(), &mut settings);
         libc::cfmakeraw(&mut settings);
-        libc::cfsetspeed(&mut settings, libc::B115200);
+        // By hand: the static glibc has no cfsetspeed under the name that the libc crate asks for.
+        settings.c_cflag = settings.c_cflag & !libc::CBAUD | libc::B115200;
         libc::tcsetattr(file.as_raw_fd(), libc::TCSANOW, &settings)
     };
     if result != 0 {

@@ -1,0 +1,67 @@
+//! Whether KVM works here, found out by booting a kernel with it.
+//!
+//! `/dev/kvm` may exist and still be of no use: under some hypervisors a stock kernel fails in its first
+//! milliseconds. The verdict is kept until the machine restarts or gets another QEMU.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::qemu::{self, Accel};
+use super::signals::Interrupted;
+use super::spec::{GuestSpec, Iommu};
+use super::{initramfs, run};
+use crate::fsx::Lock;
+use crate::kernels::{self, Line};
+use crate::{cmd, paths, say};
+
+/// A kernel under a working KVM is up in two.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The accelerator to use on this machine.
+pub(crate) fn choose() -> Result<Accel> {
+    if fs::File::options().read(true).write(true).open("/dev/kvm").is_err() {
+        return Ok(Accel::Tcg);
+    }
+    let _lock = Lock::take("kvm-verdict")?;
+    let verdict = paths::cache()?.join("kvm-verdict");
+    let machine = fingerprint()?;
+    let known = fs::read_to_string(&verdict).unwrap_or_default();
+    let accel = match known.trim().split_once(' ') {
+        Some((of, "works")) if of == machine => return Ok(Accel::Kvm),
+        Some((of, "fails")) if of == machine => return Ok(Accel::Tcg),
+        _ => probe()?,
+    };
+    let word = if accel == Accel::Kvm { "works" } else { "fails" };
+    fs::write(&verdict, format!("{machine} {word}\n"))?;
+    Ok(accel)
+}
+
+fn probe() -> Result<Accel> {
+    let mut spec = GuestSpec::new(Line::V6_12, Iommu::Intel, vec!["true".into()]);
+    (spec.bare, spec.timeout) = (true, PATIENCE);
+    let kernel = kernels::ensure(spec.line)?;
+    // Built out here: an image that can't be built says nothing about KVM.
+    let image = initramfs::build(&kernel, &spec)?;
+    match run::boot(&kernel, &spec, Accel::Kvm, &image) {
+        Ok(result) if result.code == 0 => {
+            say(format_args!("KVM works here: a kernel was up in {:.1} s", result.boot.as_secs_f32()));
+            Ok(Accel::Kvm)
+        }
+        Err(error) if error.is::<Interrupted>() => Err(error),
+        Ok(_) | Err(_) => {
+            say("KVM does not boot a stock kernel here; using QEMU's translator instead, which is slower");
+            Ok(Accel::Tcg)
+        }
+    }
+}
+
+/// Changes when the machine, its boot or its QEMU does.
+fn fingerprint() -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().hash(&mut hasher);
+    cmd::stdout(cmd::command(qemu::PROGRAM).arg("--version"))?.hash(&mut hasher);
+    Ok(format!("{:016x}", hasher.finish()))
+}

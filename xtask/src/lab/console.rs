@@ -1,0 +1,108 @@
+//! The guest's console: shown on an interactive run, otherwise kept for the case that the guest fails.
+
+use std::collections::VecDeque;
+use std::io::Write;
+
+const KEPT_LINES: usize = 200;
+const SHOWN_LINES: usize = 30;
+
+/// What was seen on a guest's console, and QEMU's own words.
+pub(crate) struct Console {
+    show: bool,
+    lines: VecDeque<String>,
+    partial: Vec<u8>,
+    complaints: Vec<String>,
+    panicked: bool,
+}
+
+impl Console {
+    /// An empty console; with `show` its bytes go to our stdout too.
+    pub(crate) fn new(show: bool) -> Self {
+        Self { show, lines: VecDeque::new(), partial: Vec::new(), complaints: Vec::new(), panicked: false }
+    }
+
+    /// Takes what the guest wrote.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        if self.show {
+            let mut stdout = std::io::stdout().lock();
+            // A terminal that is gone raises SIGHUP, which ends the run; nothing to add to that here.
+            let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        }
+        for byte in bytes {
+            match byte {
+                b'\n' => self.line(),
+                byte => self.partial.push(*byte),
+            }
+        }
+    }
+
+    fn line(&mut self) {
+        let text = String::from_utf8_lossy(&self.partial);
+        let text: String = text.chars().filter(|c| !c.is_control()).collect();
+        self.panicked |= text.contains("Kernel panic - not syncing");
+        self.partial.clear();
+        self.lines.push_back(text);
+        if self.lines.len() > KEPT_LINES {
+            self.lines.pop_front();
+        }
+    }
+
+    /// Takes a line that QEMU wrote about itself.
+    pub(crate) fn complaint(&mut self, line: String) {
+        // What the translator lacks of `-cpu max` is nobody's concern.
+        if !line.contains("TCG doesn't support requested feature") {
+            self.complaints.push(line);
+        }
+    }
+
+    /// Whether the kernel gave up.
+    pub(crate) fn panicked(&self) -> bool {
+        self.panicked
+    }
+
+    /// QEMU's complaints and the console's last lines, for an error message.
+    pub(crate) fn last_lines(&self) -> String {
+        let mut text = String::new();
+        for line in &self.complaints {
+            text.push_str(&format!("    QEMU: {line}\n"));
+        }
+        let partial = String::from_utf8_lossy(&self.partial);
+        let lines = self.lines.iter().map(String::as_str).chain((!partial.is_empty()).then_some(&*partial));
+        let lines: Vec<_> = lines.collect();
+        if lines.is_empty() {
+            text.push_str("    (its console is empty; `--append loglevel=7` lets the kernel say more)");
+            return text;
+        }
+        let last = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
+        text.push_str("Last lines of its console:\n    ");
+        text.push_str(&last.join("\n    "));
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panic_is_seen_across_chunks() {
+        let mut console = Console::new(false);
+        console.add(b"[    1.0] Kernel panic - not");
+        assert!(!console.panicked());
+        console.add(b" syncing: Attempted to kill init!\r\n");
+        assert!(console.panicked());
+        assert!(
+            console
+                .last_lines()
+                .ends_with("    [    1.0] Kernel panic - not syncing: Attempted to kill init!")
+        );
+    }
+
+    #[test]
+    fn only_the_last_lines_are_shown() {
+        let mut console = Console::new(false);
+        (0..500).for_each(|n| console.add(format!("line {n}\n").as_bytes()));
+        let text = console.last_lines();
+        assert!(text.contains("line 499") && text.contains("line 470") && !text.contains("line 469"));
+    }
+}

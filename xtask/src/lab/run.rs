@@ -1,0 +1,150 @@
+//! Boots a guest and watches it until it is gone.
+
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::collect::Collector;
+use super::console::Console;
+use super::qemu::{self, Accel, Backends};
+use super::signals::{self, Interrupted};
+use super::spec::{GuestResult, GuestSpec, Io};
+use super::terminal::{self, RawMode};
+use super::watch::{self, Event};
+use super::{accel, fds, initramfs};
+use crate::kernels::{self, Kernel};
+
+/// A guest that has reported only has to power off.
+const POWER_OFF: Duration = Duration::from_secs(20);
+
+/// What a panic has to say comes at once.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Boots the guest, runs its command and returns what came of it. An error means that the guest did not get so far
+/// as to report: it did not boot, panicked, hung, or the user interrupted it.
+pub(crate) fn run(spec: &GuestSpec) -> Result<GuestResult> {
+    let kernel = kernels::ensure(spec.line)?;
+    let accel = if spec.icount { Accel::Tcg } else { accel::choose()? };
+    boot(&kernel, spec, accel, &initramfs::build(&kernel, spec)?)
+}
+
+/// Like [`run`], with everything decided and built.
+pub(crate) fn boot(kernel: &Kernel, spec: &GuestSpec, accel: Accel, image: &[u8]) -> Result<GuestResult> {
+    let image = fds::in_memory("initramfs", image)?;
+    let _signals = signals::Watch::start();
+    let raw = if spec.io == Io::Terminal { Some(RawMode::enter()?) } else { None };
+    let result = Guest::start(kernel, spec, accel, image)?.watch(spec);
+    drop(raw);
+    result
+}
+
+/// A running QEMU; dropping it ends the guest.
+struct Guest {
+    qemu: Child,
+    events: Receiver<Event>,
+    console: Console,
+    started: Instant,
+}
+
+impl Guest {
+    fn start(kernel: &Kernel, spec: &GuestSpec, accel: Accel, image: std::fs::File) -> Result<Self> {
+        let (console, guest_console) = std::os::unix::net::UnixStream::pair()?;
+        let (channel, guest_channel) = std::os::unix::net::UnixStream::pair()?;
+        let disk = fds::disk(qemu::DISK_BYTES)?;
+        let backends = Backends { console: guest_console, channel: guest_channel, image, disk };
+        let mut command = qemu::command(kernel, spec, accel, &backends);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let started = Instant::now();
+        let mut qemu = command.spawn().with_context(|| {
+            format!("cannot start {}; install the package qemu-system-x86", qemu::PROGRAM)
+        })?;
+        let complaints = qemu.stderr.take().context("QEMU has no stderr")?;
+        let keys = if spec.io == Io::Terminal { Some(console.try_clone()?) } else { None };
+        let (sender, events) = std::sync::mpsc::channel();
+        if let Some(keys) = keys {
+            let escaped = sender.clone();
+            terminal::send_keys(keys, move || drop(escaped.send(Event::Escaped)));
+        }
+        watch::start(console, channel, complaints, sender);
+        Ok(Self { qemu, events, console: Console::new(spec.io == Io::Terminal), started })
+    }
+
+    /// Follows the guest to its end.
+    fn watch(mut self, spec: &GuestSpec) -> Result<GuestResult> {
+        let mut collector = Collector::new(spec, self.started);
+        let mut deadline = self.started + spec.timeout;
+        let mut open = watch::SOURCES;
+        while open > 0 {
+            signals::check()?;
+            if Instant::now() > deadline {
+                break;
+            }
+            match self.events.recv_timeout(Duration::from_millis(100)) {
+                Ok(Event::Frame(kind, payload)) => collector.frame(kind, &payload)?,
+                Ok(Event::Console(bytes)) => self.console.add(&bytes),
+                Ok(Event::Complaint(line)) => self.console.complaint(line),
+                Ok(Event::Escaped) => return Err(Interrupted::ESCAPED.into()),
+                Ok(Event::Broken(error)) => {
+                    return Err(self.failed(&format!("garbled its channel ({error})")));
+                }
+                Ok(Event::Ended) => open -= 1,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let limit = match (self.console.panicked(), collector.reported()) {
+                (true, _) => LAST_WORDS,
+                (_, true) => POWER_OFF,
+                _ => continue,
+            };
+            deadline = deadline.min(Instant::now() + limit);
+        }
+        self.finish(spec, collector, open == 0)
+    }
+
+    fn finish(mut self, spec: &GuestSpec, collector: Collector, ended: bool) -> Result<GuestResult> {
+        self.end();
+        if self.console.panicked() {
+            return Err(self.failed("panicked"));
+        }
+        match collector.finish(self.started.elapsed())? {
+            Some(result) if ended => Ok(result),
+            Some(_) => Err(self.failed(&format!("did not power off within {} s", POWER_OFF.as_secs()))),
+            None if ended => Err(self.failed("ended without a result")),
+            None => Err(self.failed(&format!(
+                "did not finish within {} s (--timeout); it has been ended",
+                spec.timeout.as_secs()
+            ))),
+        }
+    }
+
+    fn failed(&self, what: &str) -> anyhow::Error {
+        anyhow::anyhow!("the guest {what}.\n{}", self.console.last_lines())
+    }
+
+    fn end(&mut self) {
+        // Both fail only if QEMU has ended already.
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Fails if the kernel complained about itself, or if its log is too incomplete to know.
+pub(crate) fn splat_check(result: &GuestResult) -> Result<()> {
+    if let Some(gap) = result.log.gap() {
+        bail!("{gap}, so the splat check proves nothing");
+    }
+    let splats = result.log.splats();
+    if !splats.is_empty() {
+        let trace = result.log.first_splat(40).join("\n    ");
+        bail!("the kernel complained about itself {} times, first:\n    {trace}", splats.len());
+    }
+    Ok(())
+}
