@@ -1,7 +1,7 @@
 //! `cargo xtask build`: the eBPF object, and around it the one static binary that runs on every kernel.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -19,7 +19,7 @@ pub(crate) fn dist() -> Result<PathBuf> {
     let built = executables(cargo.env("IOVA_BPF_OBJECT", &object))?;
     let [binary] = built.as_slice() else { bail!("iova-cli should build one binary, but built {built:?}") };
     let dist = paths::target().join("dist/iova");
-    if !same_content(binary, &dist) {
+    if !fsx::same_content(binary, &dist) {
         fsx::copy_file(binary, &dist)?;
     }
     Ok(dist)
@@ -88,8 +88,4 @@ fn executable(message: &str) -> Option<Result<PathBuf>> {
         Ok(message) => message["executable"].as_str().map(|path| Ok(path.into())),
         Err(error) => Some(Err(error).context("cargo printed a message that isn't JSON")),
     }
-}
-
-fn same_content(a: &Path, b: &Path) -> bool {
-    matches!((fs::read(a), fs::read(b)), (Ok(a), Ok(b)) if a == b)
 }

@@ -36,6 +36,11 @@ pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<()> {
     fs::rename(&partial, to).with_context(|| format!("cannot rename {} into place", partial.display()))
 }
 
+/// Whether both files can be read and are equal.
+pub(crate) fn same_content(a: &Path, b: &Path) -> bool {
+    matches!((fs::read(a), fs::read(b)), (Ok(a), Ok(b)) if a == b)
+}
+
 /// Points the symlink `link` at `to`, atomically.
 pub(crate) fn relink(to: &Path, link: &Path) -> Result<()> {
     let partial = partial_name(link)?;
