@@ -14,7 +14,8 @@ use crate::uart::Channel;
 /// Sends a file, or every regular file below a directory, as `INDEX/NAME…`: the index tells the host which of its
 /// requests is answered.
 pub(crate) fn tree(channel: &Channel, index: usize, path: &Path) -> Result<()> {
-    let name = path.file_name().with_context(|| format!("{} has no name to send it under", path.display()))?;
+    let name =
+        path.file_name().with_context(|| format!("{} has no name to send it under", path.display()))?;
     walk(channel, path, &Path::new(&index.to_string()).join(name))
 }
 

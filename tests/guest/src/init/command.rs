@@ -26,7 +26,11 @@ pub(crate) fn run(job: &Job, channel: &Channel, problems: &mut Vec<String>) -> R
         return Ok(NOT_FOUND);
     };
     let mut command = Command::new(program);
-    command.args(arguments).env("PATH", "/bin:/sbin:/usr/bin:/usr/sbin").env("HOME", "/root").current_dir("/root");
+    command
+        .args(arguments)
+        .env("PATH", "/bin:/sbin:/usr/bin:/usr/sbin")
+        .env("HOME", "/root")
+        .current_dir("/root");
     command.envs(job.env.iter().map(|(key, value)| (key, value)));
     match &job.terminal {
         Some(terminal) => attach(&mut command, terminal)?,
@@ -92,7 +96,8 @@ fn reap_until(pid: libc::pid_t) -> Result<i32> {
 
 /// Makes the console the command's controlling terminal.
 fn attach(command: &mut Command, terminal: &Terminal) -> Result<()> {
-    let mut console = File::options().read(true).write(true).open(job::CONSOLE).context("opening the console")?;
+    let mut console =
+        File::options().read(true).write(true).open(job::CONSOLE).context("opening the console")?;
     let size = libc::winsize { ws_row: terminal.rows, ws_col: terminal.cols, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the descriptor is open and `size` outlives the call.
     unsafe { libc::ioctl(console.as_raw_fd(), libc::TIOCSWINSZ, &size) };

@@ -26,7 +26,8 @@ fn main() {
 fn serve() -> Result<()> {
     let mut problems = prepare::mounts();
     let channel = Arc::new(Mutex::new(uart::open(job::CHANNEL)?));
-    let text = std::fs::read_to_string(job::JOB_PATH).with_context(|| format!("reading {}", job::JOB_PATH))?;
+    let text =
+        std::fs::read_to_string(job::JOB_PATH).with_context(|| format!("reading {}", job::JOB_PATH))?;
     let job: Job = serde_json::from_str(&text).with_context(|| format!("reading {}", job::JOB_PATH))?;
 
     problems.extend(prepare::modules(&job.modules));
@@ -54,6 +55,11 @@ fn send(channel: &Channel, kind: Kind, payload: &[u8]) -> Result<()> {
 }
 
 fn power_off() -> ! {
+    if std::path::Path::new("/sys/module/virtio_iommu").exists() {
+        // An orderly shutdown resets the virtio IOMMU before the devices behind it, whose drivers then wait for
+        // ever on DMA that can't happen. This restarts at once; QEMU takes a restart for the end (-no-reboot).
+        let _ = std::fs::write("/proc/sysrq-trigger", "b");
+    }
     // SAFETY: sync and reboot take no pointers; PID 1 of this guest may end it.
     unsafe {
         libc::sync();

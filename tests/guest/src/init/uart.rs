@@ -11,7 +11,8 @@ pub(crate) type Channel = Arc<Mutex<File>>;
 
 /// Opens a UART and puts it into raw mode.
 pub(crate) fn open(path: &str) -> Result<File> {
-    let file = File::options().read(true).write(true).open(path).with_context(|| format!("opening {path}"))?;
+    let file =
+        File::options().read(true).write(true).open(path).with_context(|| format!("opening {path}"))?;
     // SAFETY: an all-zero termios is a valid value, and tcgetattr fills it before it is used.
     let mut settings: libc::termios = unsafe { std::mem::zeroed() };
     // SAFETY: the descriptor is open and `settings` outlives the calls.
