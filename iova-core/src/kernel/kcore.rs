@@ -40,7 +40,8 @@ const PT_LOAD: u32 = 1;
 
 impl Kcore {
     pub(super) fn open(root: &Root, lockdown: Lockdown) -> Result<Self, KernelError> {
-        let file = File::open(root.path("proc/kcore")).map_err(|error| KernelError::kcore(lockdown, error))?;
+        let file =
+            File::open(root.path("proc/kcore")).map_err(|error| KernelError::kcore(lockdown, error))?;
         let segments = segments(&file).map_err(|error| KernelError::kcore(lockdown, error))?;
         Ok(Self { file, segments })
     }

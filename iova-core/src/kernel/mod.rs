@@ -17,6 +17,7 @@ pub use root::Root;
 pub use symbols::Symbols;
 
 use std::io;
+use std::sync::Arc;
 
 use iova_common::offsets::Offsets;
 
@@ -28,7 +29,7 @@ pub struct Kernel {
     /// Its types and functions.
     pub btf: Btf,
     /// Its symbols.
-    pub symbols: Symbols,
+    pub symbols: Arc<Symbols>,
     /// Where `/proc` and `/sys` are.
     pub root: Root,
     lockdown: Lockdown,
@@ -62,7 +63,9 @@ pub enum KernelError {
     #[error("/proc/kcore may only be read with CAP_SYS_RAWIO: run as root (sudo iova …)")]
     NotPermitted,
     /// No kcore.
-    #[error("/proc/kcore can't be read ({0}): it needs a kernel with CONFIG_PROC_KCORE=y and a mounted procfs")]
+    #[error(
+        "/proc/kcore can't be read ({0}): it needs a kernel with CONFIG_PROC_KCORE=y and a mounted procfs"
+    )]
     NoKcore(io::Error),
     /// Addresses are hidden.
     #[error(
@@ -94,7 +97,7 @@ impl Kernel {
             _ => KernelError::BtfUnreadable(error),
         })?;
         let btf = Btf::parse(data)?;
-        let symbols = Symbols::load(&root).map_err(KernelError::Symbols)?;
+        let symbols = Arc::new(Symbols::load(&root).map_err(KernelError::Symbols)?);
         let release = root.text("proc/sys/kernel/osrelease").unwrap_or_default();
         let lockdown = Lockdown::read(&root);
         Ok(Self { release, btf, symbols, root, lockdown })

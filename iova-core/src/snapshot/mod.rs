@@ -1,6 +1,46 @@
 //! The allocator's state at one moment: tree, caches, flush queues, flags, per IOVA domain.
+//!
+//! Read from plain user space through `/proc/kcore`, with the offsets of BTF and the addresses of kallsyms: no module,
+//! no eBPF program, no lock. What is read may change meanwhile, so a domain is read until two readings in a row are
+//! equal in every node, cached address and queue entry ([`Consistency::Stable`]); if that does not happen, the last
+//! reading is given as [`Consistency::Approximate`].
 
+mod caches;
+mod cpus;
+mod domain;
+pub(crate) mod groups;
+mod layout;
+pub(crate) mod memory;
+mod queues;
+mod reserved;
+mod space;
+mod take;
+mod tree;
+
+pub use layout::UnknownLayout;
+pub use take::take;
+
+use cpus::Cpus;
 use iova_common::agg::ORDERS;
+
+use crate::kernel::ReadError;
+
+/// The kernel changed something while it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Changed;
+
+impl From<ReadError> for Changed {
+    fn from(_: ReadError) -> Self {
+        Self
+    }
+}
+
+/// A node of the tree: `struct iova`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Node {
+    lo: u64,
+    hi: u64,
+}
 
 /// How a snapshot was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

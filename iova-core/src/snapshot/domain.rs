@@ -1,0 +1,141 @@
+//! One domain: read until two readings agree, then say what each node of its tree is.
+
+use std::collections::HashMap;
+
+use super::caches::{self, Cached};
+use super::groups::Group;
+use super::layout::Layout;
+use super::memory::Memory;
+use super::queues::{self, Pending};
+use super::reserved::Reservations;
+use super::space::{self, Pages};
+use super::{Changed, Consistency, Cpus, DomainState, Node, Range, RangeKind, tree};
+use crate::kernel::Kcore;
+
+/// On a busy domain no two readings agree; after these many we say so.
+const ATTEMPTS: u32 = 5;
+
+/// Everything one attempt saw.
+#[derive(Debug, PartialEq, Eq)]
+struct Reading {
+    granule: u64,
+    start_pfn: u64,
+    dma_32bit_pfn: u64,
+    max32_alloc_size: u64,
+    nodes: Vec<Node>,
+    cached: Cached,
+    pending: Pending,
+}
+
+pub(super) struct Reader<'a> {
+    pub(super) kcore: &'a Kcore,
+    pub(super) layout: &'a Layout,
+    pub(super) cpus: &'a Cpus,
+    pub(super) reservations: &'a Reservations<'a>,
+}
+
+impl Reader<'_> {
+    /// State of the group's domain; `None` if it has none, `Err` if no attempt came to an end.
+    pub(super) fn domain(&self, group: &Group) -> Option<Result<DomainState, Changed>> {
+        let iovad = group.domain?.iovad;
+        let mut last: Option<Reading> = None;
+        for _ in 0..ATTEMPTS {
+            let Ok(reading) = self.attempt(group) else { continue };
+            // A cached or queued address without a node can't be: it moved while we looked.
+            let agreed = last.as_ref() == Some(&reading) && reading.holders().complete(&reading.nodes);
+            last = Some(reading);
+            if agreed {
+                return last.map(|reading| Ok(self.state(group, iovad, &reading, Consistency::Stable)));
+            }
+        }
+        let state = last.map(|reading| self.state(group, iovad, &reading, Consistency::Approximate));
+        Some(state.ok_or(Changed))
+    }
+
+    fn attempt(&self, group: &Group) -> Result<Reading, Changed> {
+        let domain = group.domain.ok_or(Changed)?;
+        let memory = Memory::new(self.kcore);
+        let field = |offset| memory.u64(domain.iovad + offset);
+        let granule = field(self.layout.granule)?;
+        // A page size is a power of two; anything else is a domain being torn down.
+        if !granule.is_power_of_two() {
+            return Err(Changed);
+        }
+        Ok(Reading {
+            granule,
+            start_pfn: field(self.layout.start_pfn)?,
+            dma_32bit_pfn: field(self.layout.dma_32bit_pfn)?,
+            max32_alloc_size: field(self.layout.max32_alloc_size)?,
+            cached: caches::read(&memory, self.layout, self.cpus, domain.iovad)?,
+            pending: queues::read(&memory, self.layout, self.cpus, domain.iovad, domain.cookie)?,
+            nodes: tree::read(&memory, self.layout, domain.iovad)?,
+        })
+    }
+
+    fn state(&self, group: &Group, iovad: u64, reading: &Reading, consistency: Consistency) -> DomainState {
+        let shift = reading.granule.trailing_zeros();
+        let reserved = self.reservations.of(&Memory::new(self.kcore), self.layout, group, shift);
+        let holders = reading.holders();
+        let ranges = || reading.nodes.iter().map(|node| classify(*node, &holders, &reserved));
+        let ranges = space::merge(ranges());
+        let end = 1_u64.checked_shl(32_u32.saturating_sub(shift)).unwrap_or(u64::MAX);
+        let high = ranges.iter().map(|range| (range.pfn_hi + 1).saturating_sub(range.pfn_lo.max(end)));
+        DomainState {
+            iovad,
+            group: Some(group.id),
+            granule: reading.granule,
+            nodes: reading.nodes.len() as u64,
+            low: space::low_space(&ranges, reading.start_pfn, end),
+            high_pages: high.sum(),
+            cached_by_order: reading.cached.pfns.each_ref().map(|pfns| pfns.len() as u64),
+            depot_by_order: reading.cached.depot,
+            fq_entries: reading.pending.entries.len() as u64,
+            lazy: reading.pending.lazy,
+            max32_alloc_pages: reading.max32_alloc_size,
+            consistency,
+            ranges,
+        }
+    }
+}
+
+/// Who holds an address that no device has mapped.
+#[derive(Debug, Default)]
+struct Holders {
+    by_pfn: HashMap<u64, RangeKind>,
+    /// An address in two places at once.
+    twice: bool,
+}
+
+impl Reading {
+    fn holders(&self) -> Holders {
+        let mut holders = Holders::default();
+        for (pfn, _) in &self.pending.entries {
+            holders.add(*pfn, RangeKind::Pending);
+        }
+        for pfn in self.cached.pfns.iter().flatten() {
+            holders.add(*pfn, RangeKind::Cached);
+        }
+        holders
+    }
+}
+
+impl Holders {
+    fn add(&mut self, pfn: u64, kind: RangeKind) {
+        self.twice |= self.by_pfn.insert(pfn, kind).is_some();
+    }
+
+    /// True if every address held has its node.
+    fn complete(&self, nodes: &[Node]) -> bool {
+        let found = nodes.iter().filter(|node| self.by_pfn.contains_key(&node.lo)).count();
+        !self.twice && found == self.by_pfn.len()
+    }
+}
+
+fn classify(node: Node, holders: &Holders, reserved: &Pages) -> Range {
+    let kind = match holders.by_pfn.get(&node.lo) {
+        Some(kind) => *kind,
+        None if reserved.contains(node.lo, node.hi) => RangeKind::Reserved,
+        None => RangeKind::Live,
+    };
+    Range { pfn_lo: node.lo, pfn_hi: node.hi, kind }
+}

@@ -1,0 +1,74 @@
+//! Taking a snapshot of all domains.
+
+use super::cpus::Cpus;
+use super::domain::Reader;
+use super::groups::{Group, GroupLayout};
+use super::layout::Layout;
+use super::memory::Memory;
+use super::reserved::Reservations;
+use super::{DomainState, Snapshot};
+use crate::kernel::{Kcore, Kernel, KernelError};
+
+/// Attempts to read the list of groups: it changes only when devices come and go.
+const ATTEMPTS: u32 = 5;
+
+/// The state of the allocator now. Never fails as a whole: what could not be read is a sentence in `missing`.
+pub fn take(kernel: &Kernel) -> Snapshot {
+    let mut snapshot = Snapshot { ns: now_ns(), ..Snapshot::default() };
+    if let Err(sentence) = fill(kernel, &mut snapshot) {
+        snapshot.missing.push(sentence);
+    }
+    snapshot
+}
+
+/// The groups, read until the list holds still.
+pub(crate) fn groups(kernel: &Kernel, kcore: &Kcore) -> Result<Vec<Group>, String> {
+    if kernel.symbols.hidden() {
+        return Err(KernelError::SymbolsHidden.to_string());
+    }
+    let layout = GroupLayout::resolve(kernel).map_err(|error| error.to_string())?;
+    let read = || layout.read(&Memory::new(kcore)).ok();
+    (0..ATTEMPTS).find_map(|_| read()).ok_or_else(|| {
+        "the list of IOMMU groups changed whenever it was read: wait until no device is being added or removed, \
+         and try again"
+            .to_owned()
+    })
+}
+
+fn fill(kernel: &Kernel, snapshot: &mut Snapshot) -> Result<(), String> {
+    let kcore = kernel.kcore().map_err(|error| format!("allocator state is missing: {error}"))?;
+    let groups = groups(kernel, &kcore)?;
+    if groups.iter().all(|group| group.domain.is_none()) {
+        return Ok(());
+    }
+    let layout = Layout::resolve(&kernel.btf).map_err(|error| error.to_string())?;
+    let cpus = Cpus::read(kernel, &Memory::new(&kcore)).map_err(|error| error.to_string())?;
+    let reservations = Reservations::new(kernel);
+    snapshot.missing.extend(reservations.missing());
+    let reader = Reader { kcore: &kcore, layout: &layout, cpus: &cpus, reservations: &reservations };
+    for group in &groups {
+        match reader.domain(group) {
+            None => {}
+            Some(Ok(domain)) => add(&mut snapshot.domains, domain),
+            Some(Err(_)) => snapshot.missing.push(format!(
+                "the domain of IOMMU group {} changed faster than it could be read: try again with less load",
+                group.id
+            )),
+        }
+    }
+    Ok(())
+}
+
+/// Groups may share a domain; it is listed once.
+fn add(domains: &mut Vec<DomainState>, domain: DomainState) {
+    if domains.iter().all(|known| known.iovad != domain.iovad) {
+        domains.push(domain);
+    }
+}
+
+fn now_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid timespec to write to; CLOCK_MONOTONIC always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    (time.tv_sec as u64) * 1_000_000_000 + time.tv_nsec as u64
+}
