@@ -11,6 +11,11 @@ use crate::{cmd, fsx, paths};
 
 const TARGET: &str = "bpfel-unknown-none";
 
+/// Where the object is, once built.
+pub(crate) fn place() -> PathBuf {
+    paths::target().join("bpf/iova.bpf.o")
+}
+
 /// Builds `target/bpf/iova.bpf.o`.
 pub(crate) fn object() -> Result<PathBuf> {
     let compiler = toolchain::find()?.context("no compiler for eBPF; run `cargo xtask setup`")?;
@@ -44,7 +49,7 @@ fn build(compiler: &Compiler) -> Result<std::process::Command> {
 /// Without the debug information that BTF was made from; untouched if nothing changed, so that what embeds it
 /// isn't built again.
 fn publish(compiler: &Compiler, built: &Path) -> Result<PathBuf> {
-    let object = paths::target().join("bpf/iova.bpf.o");
+    let object = place();
     let stripped = paths::target().join("bpf/.iova.bpf.o.stripped");
     fsx::copy_file(built, &stripped)?;
     let objcopy = toolchain::tool(compiler, "llvm-objcopy");

@@ -55,11 +55,6 @@ fn forget_older(suite: Suite, current: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether the chroot is there.
-pub(crate) fn is_cached(suite: Suite) -> Result<bool> {
-    Ok(place(suite)?.exists())
-}
-
 fn place(suite: Suite) -> Result<PathBuf> {
     Ok(paths::cache()?.join("chroots").join(format!("{}-{RECIPE}", suite.name())))
 }

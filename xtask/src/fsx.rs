@@ -62,11 +62,15 @@ fn partial_name(dest: &Path) -> Result<PathBuf> {
     Ok(dest.with_file_name(format!(".{name}.partial")))
 }
 
-/// All files below `dir`, sorted, without hidden ones and without following symlinks.
+/// All files below `dir`, sorted, without hidden ones, what a build left (its directory says so with
+/// CACHEDIR.TAG), and without following symlinks.
 pub(crate) fn files_below(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut todo = vec![dir.to_path_buf()];
     while let Some(dir) = todo.pop() {
+        if dir.join("CACHEDIR.TAG").exists() {
+            continue;
+        }
         for entry in fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
             let entry = entry?;
             let kind = entry.file_type()?;

@@ -3,6 +3,7 @@
 mod apt;
 mod bpf;
 mod build;
+mod checks;
 mod chroot;
 mod cmd;
 mod fsx;

@@ -1,9 +1,15 @@
 //! `cargo xtask test`: the stages on the host, then the suites in virtual machines, with a time for each.
 
-use anyhow::Result;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
+use anyhow::{Result, bail};
+
+use crate::build::cargo;
+use crate::checks::{checkpatch, deny, sizes};
 use crate::kernels::Line;
-use crate::vm_suites;
+use crate::setup::{self, Need};
+use crate::{bpf, cmd, paths, say, vm_suites};
 
 /// What to test.
 #[derive(Debug, clap::Args)]
@@ -22,10 +28,72 @@ pub(crate) struct Args {
     pub(crate) suite: Vec<String>,
 }
 
-/// Runs every stage.
+/// Runs every stage. The quick ones all get their say before it fails; virtual machines start only if they pass.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if args.host_only {
-        return Ok(());
+    let mut stages = Stages::default();
+    host(&mut stages);
+    if !args.host_only && stages.failed.is_empty() {
+        stages.run("suites in virtual machines", || vm_suites::run(args));
     }
-    vm_suites::run(args)
+    stages.finish()
+}
+
+fn host(stages: &mut Stages) {
+    stages.run("format", format);
+    stages.run("file lengths", sizes::check);
+    stages.run("setup", || setup::ensure(&[Need::Bpf, Need::Chroots(Line::ALL.to_vec())]));
+    stages.run("dependencies", deny::check);
+    stages.run("kernel C style", checkpatch::check);
+    stages.run("eBPF object", || bpf::object().map(drop));
+    stages.run("lints", || workspace(&["clippy", "--workspace", "--all-targets"], &["-D", "warnings"]));
+    stages.run("unit tests", || workspace(&["test", "--workspace"], &[]));
+}
+
+fn format() -> Result<()> {
+    let root = paths::root();
+    cmd::show(cargo().current_dir(&root).args(["fmt", "--all", "--check"]))?;
+    cmd::show(cargo().current_dir(root.join("iova-ebpf")).args(["fmt", "--check"]))
+}
+
+/// A cargo command on our terminal. It embeds the object that was just built, so that nothing is built twice.
+fn workspace(arguments: &[&str], after_dashes: &[&str]) -> Result<()> {
+    let mut cargo: Command = cargo();
+    cargo.current_dir(paths::root()).args(arguments).arg("--target-dir").arg(paths::target());
+    cargo.env("IOVA_BPF_OBJECT", bpf::place());
+    if !after_dashes.is_empty() {
+        cargo.arg("--").args(after_dashes);
+    }
+    cmd::show(&mut cargo)
+}
+
+#[derive(Default)]
+struct Stages {
+    done: Vec<(&'static str, Duration)>,
+    failed: Vec<&'static str>,
+}
+
+impl Stages {
+    fn run(&mut self, name: &'static str, stage: impl FnOnce() -> Result<()>) {
+        say(format_args!("== {name}"));
+        let started = Instant::now();
+        if let Err(error) = stage() {
+            say(format_args!("== {name} FAILED: {error:#}"));
+            self.failed.push(name);
+        }
+        self.done.push((name, started.elapsed()));
+    }
+
+    fn finish(self) -> Result<()> {
+        let Self { done, failed } = self;
+        for (name, took) in &done {
+            let verdict = if failed.contains(name) { "FAILED" } else { "ok" };
+            say(format_args!("{:>7.1} s  {name}: {verdict}", took.as_secs_f32()));
+        }
+        let total: Duration = done.iter().map(|(_, took)| *took).sum();
+        say(format_args!("{:>7.1} s  in all", total.as_secs_f32()));
+        if !failed.is_empty() {
+            bail!("failed: {}", failed.join(", "));
+        }
+        Ok(())
+    }
 }
