@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use crate::build::cargo;
 use crate::checks::{checkpatch, deny, sizes};
 use crate::kernels::Line;
+use crate::lab::Iommu;
 use crate::setup::{self, Need};
 use crate::{bpf, cmd, paths, say, vm_suites};
 
@@ -20,9 +21,9 @@ pub(crate) struct Args {
     /// Only these kernels
     #[arg(long, value_enum, value_name = "LINE")]
     pub(crate) kernel: Vec<Line>,
-    /// Only these IOMMUs: intel, amd, virtio
-    #[arg(long, value_name = "KIND")]
-    pub(crate) iommu: Vec<String>,
+    /// Only these IOMMUs
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) iommu: Vec<Iommu>,
     /// Only suites whose name contains one of these
     #[arg(long, value_name = "TEXT")]
     pub(crate) suite: Vec<String>,

@@ -1,5 +1,182 @@
-//! placeholder, written by the lab part
+//! The suites that need a kernel: one boot per kernel and IOMMU of the matrix, all suites in it.
 
-pub(crate) fn run(_args: &crate::test::Args) -> anyhow::Result<()> {
-    anyhow::bail!("the VM suites are not written yet; use --host-only")
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::build;
+use crate::kernels::Line;
+use crate::lab::{self, GuestResult, GuestSpec, Interrupted, Io, Iommu};
+use crate::setup::{self, Need};
+
+/// The program in the guest that runs suites. It prints a line per test: `ok NAME`, `not ok NAME: WHY` or
+/// `skip NAME: REASON`.
+const RUNNER: &str = "guest-suite";
+
+/// Every kernel with the commonest IOMMU, and the other IOMMUs where their drivers differ.
+pub(crate) const MATRIX: [(Line, Iommu); 7] = [
+    (Line::V5_10, Iommu::Intel),
+    (Line::V6_1, Iommu::Intel),
+    (Line::V6_12, Iommu::Intel),
+    (Line::V7_3, Iommu::Intel),
+    (Line::V6_12, Iommu::Amd),
+    (Line::V7_3, Iommu::Amd),
+    (Line::V6_12, Iommu::Virtio),
+];
+
+/// Under TCG on a busy machine everything takes its time.
+const PATIENCE: Duration = Duration::from_secs(1800);
+
+/// What the tests of one or more guests came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: usize,
+    /// One line per failure, fit to be read on its own.
+    failed: Vec<String>,
+    ignored: usize,
+}
+
+/// Runs the configurations that the filters leave, and fails if a test, a guest or a kernel log did.
+pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
+    let started = Instant::now();
+    let matrix = selected(args);
+    if matrix.is_empty() {
+        bail!("no configuration has that kernel and that IOMMU; there are:\n    {}", known());
+    }
+    let lines = matrix.iter().map(|(line, _)| *line).collect();
+    setup::ensure(&[Need::Qemu, Need::Kernels(lines)])?;
+    require_runner(&build::guest_bins()?)?;
+    let mut total = Tally::default();
+    for (line, iommu) in matrix {
+        let mut tally = configuration(line, iommu, &args.suite)?;
+        total.passed += tally.passed;
+        total.ignored += tally.ignored;
+        total.failed.append(&mut tally.failed);
+    }
+    conclude(&total, started.elapsed())
+}
+
+fn selected(args: &crate::test::Args) -> Vec<(Line, Iommu)> {
+    let wanted = |(line, iommu): &(Line, Iommu)| {
+        (args.kernel.is_empty() || args.kernel.contains(line))
+            && (args.iommu.is_empty() || args.iommu.contains(iommu))
+    };
+    MATRIX.into_iter().filter(wanted).collect()
+}
+
+fn known() -> String {
+    MATRIX.map(|(line, iommu)| format!("--kernel {line} --iommu {}", iommu.name())).join("\n    ")
+}
+
+fn require_runner(programs: &[PathBuf]) -> Result<()> {
+    if !programs.iter().any(|program| program.file_name().is_some_and(|name| name == RUNNER)) {
+        bail!("tests/guest builds no {RUNNER}, so there are no suites to run; add it to its Cargo.toml");
+    }
+    Ok(())
+}
+
+/// Boots one configuration and runs its suites; only an interruption is an error.
+fn configuration(line: Line, iommu: Iommu, suites: &[String]) -> Result<Tally> {
+    let name = format!("{line} {}", iommu.name());
+    println!("\n{name}");
+    let mut argv = vec![RUNNER.to_owned()];
+    argv.extend_from_slice(suites);
+    let mut spec = GuestSpec::new(line, iommu, argv);
+    (spec.io, spec.timeout) = (Io::Tee, PATIENCE);
+    spec.env =
+        vec![("IOVA_LAB_KERNEL".into(), line.to_string()), ("IOVA_LAB_IOMMU".into(), iommu.name().into())];
+    let started = Instant::now();
+    let (tally, boot) = match lab::guest(&spec) {
+        Ok(result) => (judge(&name, &result), Some(result.boot)),
+        Err(error) if error.is::<Interrupted>() => return Err(error),
+        Err(error) => {
+            println!("not ok {name}: {error:#}");
+            (Tally { failed: vec![format!("{name}: {}", first_line(&error))], ..Tally::default() }, None)
+        }
+    };
+    let boot = boot.map_or(String::new(), |boot| format!(", boot {:.1} s", boot.as_secs_f32()));
+    println!("{name}: {} in {:.0} s{boot}", tally.summary(), started.elapsed().as_secs_f32());
+    Ok(tally)
+}
+
+fn first_line(error: &anyhow::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// Counts the runner's lines, and whatever else must not be in a good run.
+fn judge(name: &str, result: &GuestResult) -> Tally {
+    let mut tally = count(name, &String::from_utf8_lossy(&result.stdout));
+    let mut problems = result.problems.clone();
+    if result.code != 0 && tally.failed.is_empty() {
+        let stderr = String::from_utf8_lossy(&result.stderr);
+        let last = stderr.lines().last().unwrap_or("nothing on stderr");
+        problems.push(format!("{RUNNER} ended with code {} and named no failure: {last}", result.code));
+    }
+    if let Err(error) = lab::splat_check(result) {
+        problems.push(format!("{error:#}"));
+    }
+    for problem in problems {
+        println!("not ok {name}: {problem}");
+        tally.failed.push(format!("{name}: {}", problem.lines().next().unwrap_or_default()));
+    }
+    tally
+}
+
+fn count(name: &str, output: &str) -> Tally {
+    let mut tally = Tally::default();
+    for line in output.lines() {
+        if line.starts_with("ok ") {
+            tally.passed += 1;
+        } else if line.starts_with("skip ") {
+            tally.ignored += 1;
+        } else if let Some(failure) = line.strip_prefix("not ok ") {
+            tally.failed.push(format!("{name}: {failure}"));
+        }
+    }
+    tally
+}
+
+impl Tally {
+    fn summary(&self) -> String {
+        format!("{} passed; {} failed; {} ignored", self.passed, self.failed.len(), self.ignored)
+    }
+}
+
+fn conclude(total: &Tally, took: Duration) -> Result<()> {
+    if !total.failed.is_empty() {
+        println!("\nfailures:");
+        total.failed.iter().for_each(|failure| println!("    {failure}"));
+    }
+    let verdict = if total.failed.is_empty() { "ok" } else { "FAILED" };
+    println!("\ntest result: {verdict}. {}; finished in {:.2}s", total.summary(), took.as_secs_f32());
+    if !total.failed.is_empty() {
+        bail!("{} of the tests in virtual machines failed", total.failed.len());
+    }
+    if total.passed == 0 {
+        bail!("no test ran; does --suite name one? A run of nothing proves nothing");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_runner_are_counted() {
+        let tally =
+            count("6.1 intel", "# a remark\nok a\nok b\nskip c: needs 6.12\nnot ok d: 3 != 4\nokay\n");
+        assert_eq!((tally.passed, tally.ignored), (2, 1));
+        assert_eq!(tally.failed, ["6.1 intel: d: 3 != 4"]);
+        assert_eq!(tally.summary(), "2 passed; 1 failed; 1 ignored");
+    }
+
+    #[test]
+    fn nothing_run_is_no_success() {
+        assert!(conclude(&Tally::default(), Duration::ZERO).is_err());
+        assert!(conclude(&Tally { passed: 1, ..Tally::default() }, Duration::ZERO).is_ok());
+        let failed = Tally { passed: 1, failed: vec!["x".into()], ignored: 0 };
+        assert!(conclude(&failed, Duration::ZERO).is_err());
+    }
 }

@@ -48,10 +48,12 @@ impl Collector {
         }
         match kind {
             Kind::Started => self.boot = Some(self.started.elapsed()),
-            Kind::Stdout if self.io == Io::Capture => self.stdout.extend(payload),
-            Kind::Stderr if self.io == Io::Capture => self.stderr.extend(payload),
-            Kind::Stdout => pass_on(&mut std::io::stdout().lock(), payload)?,
-            Kind::Stderr => pass_on(&mut std::io::stderr().lock(), payload)?,
+            Kind::Stdout => {
+                self.output(&mut std::io::stdout().lock(), payload, |collector| &mut collector.stdout)?
+            }
+            Kind::Stderr => {
+                self.output(&mut std::io::stderr().lock(), payload, |collector| &mut collector.stderr)?
+            }
             Kind::Kmsg => self.log.push(payload),
             Kind::File => self.file = Some(self.create(&String::from_utf8_lossy(payload))?),
             Kind::Data => {
@@ -84,6 +86,22 @@ impl Collector {
         }))
     }
 
+    fn output(
+        &mut self,
+        ours: &mut impl Write,
+        payload: &[u8],
+        kept: impl Fn(&mut Self) -> &mut Vec<u8>,
+    ) -> Result<()> {
+        if matches!(self.io, Io::Capture | Io::Tee) {
+            kept(self).extend(payload);
+        }
+        if self.io != Io::Capture {
+            let written = ours.write_all(payload).and_then(|()| ours.flush());
+            written.context("nobody reads the guest's output any more")?;
+        }
+        Ok(())
+    }
+
     fn create(&self, name: &str) -> Result<File> {
         let path = host_path(&self.out, name)
             .with_context(|| format!("the guest sent {name:?}, which nobody asked for"))?;
@@ -101,10 +119,6 @@ fn host_path(out: &[Out], name: &str) -> Option<PathBuf> {
     let plain =
         !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     plain.then(|| directory.join(name))
-}
-
-fn pass_on(to: &mut impl Write, payload: &[u8]) -> Result<()> {
-    to.write_all(payload).and_then(|()| to.flush()).context("nobody reads the guest's output any more")
 }
 
 #[cfg(test)]

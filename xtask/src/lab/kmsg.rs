@@ -76,11 +76,6 @@ impl KernelLog {
         let all = self.records.iter().map(ToString::to_string);
         all.skip_while(|line| *line != first).take(lines).collect()
     }
-
-    /// Whether any line contains the text.
-    pub(crate) fn contains(&self, text: &str) -> bool {
-        self.records.iter().any(|record| record.text.contains(text))
-    }
 }
 
 /// Lock-ups are worded per CPU: "watchdog: BUG: soft lockup - CPU#1 stuck for 22s!".

@@ -38,6 +38,8 @@ pub(crate) enum Io {
     Stream,
     /// Into the [`GuestResult`].
     Capture,
+    /// Both of these.
+    Tee,
     /// The command draws on the user's terminal, keys go to it.
     Terminal,
 }
