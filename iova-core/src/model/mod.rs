@@ -1,1 +1,35 @@
-//! Samples and snapshots to figures.
+//! From samples and snapshots to the figures of a report. Live reading and replay feed the same model.
+//!
+//! ```text
+//! Inventory, start Snapshot, first Sample ──> Model::new
+//! one Sample per second                   ──> Model::feed     (differences are added up; resets are noticed)
+//! second Inventory (optional)             ──> Model::learn    (what was plugged or removed meanwhile)
+//! end Snapshot                            ──> Model::figures  (rates, percentiles, ratios, 32-bit pressure)
+//! ```
+//!
+//! Every figure has its name, unit and definition in [`crate::metric`]. A figure that could not be measured is
+//! `None`, never zero.
+
+mod assemble;
+mod delta;
+mod device;
+mod domain;
+mod identity;
+mod latency;
+mod quality;
+mod report;
+mod track;
+
+pub use device::{
+    Alloc, Cache, Device, Fault, Faults, Free, Lock, Map, OrderCount, Policy, Presence, SlowCall,
+};
+pub use domain::{Domain, FlushQueue, LowSpace, Space};
+pub use latency::{Bucket, Latency};
+pub use quality::{Quality, Unknown};
+pub use report::{Command, Figures, HostFigures, Report, SCHEMA, SCHEMA_VERSION, SacControl};
+pub use track::Model;
+
+#[cfg(test)]
+pub(crate) mod testdata;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,315 @@
+//! From sums and snapshots to [`Figures`].
+
+use super::delta::Counters;
+use super::device::{
+    Alloc, Cache, Device, Fault, Faults, Free, Lock, Map, OrderCount, Policy, Presence, SlowCall,
+};
+use super::domain::{Domain, FlushQueue, LowSpace, Space, consistency_name};
+use super::identity::{Identity, identify};
+use super::latency::Latency;
+use super::quality::{self, Quality};
+use super::report::Figures;
+use super::track::{Culprit, FaultLog, Model, RawFault, Sums};
+use crate::inventory::{self, Configured};
+use crate::sample::{AllocCounters, DeviceCounters, DomainCounters, FreeCounters, Histogram};
+use crate::snapshot::{DomainState, Snapshot};
+use std::collections::BTreeMap;
+
+/// `max32_alloc_pages` covers this much when there is no limit.
+const LOW_BYTES: u64 = 1 << 32;
+
+pub(super) fn figures(model: &Model, end: Option<&Snapshot>) -> Figures {
+    let sums = model.sums();
+    let counters = by_identity(model, &sums);
+    let mut devices: Vec<Device> = Vec::new();
+    for (index, entry) in model.inventory.devices.iter().enumerate() {
+        let sum = counters.get(&Identity::Known(index)).cloned().unwrap_or_default();
+        devices.push(known(model, index, entry, &sum));
+    }
+    devices.extend(counters.iter().filter_map(|(identity, sum)| stray(*identity, sum)));
+    devices.extend(fault_strays(model));
+
+    let mut domains = domains(model, &sums, end);
+    for device in &mut devices {
+        finish(model, &sums, device, &domains);
+    }
+    devices.sort_by(|a, b| b.alloc.count.cmp(&a.alloc.count).then_with(|| a.bdf.cmp(&b.bdf)));
+    for domain in &mut domains {
+        let members = devices.iter().filter(|device| device.iovad == Some(domain.iovad));
+        domain.devices = members.map(|device| device.bdf.clone()).collect();
+        domain.devices.sort();
+    }
+    domains.sort_by_key(|domain| devices.iter().position(|device| device.iovad == Some(domain.iovad)));
+    Figures {
+        duration_s: seconds(&sums),
+        quality: Quality::new(&sums.quality, model.unknown.clone()),
+        devices,
+        domains,
+    }
+}
+
+fn seconds(sums: &Sums) -> f64 {
+    sums.duration_ns as f64 / 1e9
+}
+
+/// Two pointers may turn out to be one device (its group has no other), so sums are added up per identity.
+fn by_identity(model: &Model, sums: &Sums) -> BTreeMap<Identity, DeviceCounters> {
+    let mut map: BTreeMap<Identity, DeviceCounters> = BTreeMap::new();
+    for device in &sums.devices {
+        map.entry(identify(&model.inventory, device)).or_default().add(device);
+    }
+    map
+}
+
+fn known(model: &Model, index: usize, entry: &inventory::Device, sum: &DeviceCounters) -> Device {
+    let presence = match (model.added.contains(&index), model.removed.contains(&index)) {
+        (true, _) => Presence::Added,
+        (_, true) => Presence::Removed,
+        _ => Presence::Present,
+    };
+    let mut device = counted(sum);
+    device.bdf.clone_from(&entry.bdf);
+    device.name.clone_from(&entry.name);
+    device.driver.clone_from(&entry.driver);
+    device.functions.clone_from(&entry.functions);
+    device.group = Some(entry.group);
+    device.domain_type = Some(entry.domain_type);
+    device.dma_mask_bits = entry.dma_mask_bits;
+    device.coherent_mask_bits = entry.coherent_mask_bits;
+    device.bus_dma_limit = entry.bus_dma_limit.filter(|&limit| limit > 0);
+    device.presence = presence;
+    device.policy.configured = entry.configured.map(configured_name);
+    device.iovad = entry.iovad.or(device.iovad);
+    device.fell_back = entry.dev.is_some_and(|dev| model.fell_back.contains(&dev)) || device.fell_back;
+    device
+}
+
+/// A device of the samples that the inventory does not have: shown only if it did something.
+fn stray(identity: Identity, sum: &DeviceCounters) -> Option<Device> {
+    let (bdf, name, presence) = match identity {
+        Identity::Known(_) => return None,
+        Identity::OneOfGroup(group) => {
+            (format!("group {group}"), "one of several devices of the group".to_owned(), Presence::OneOfGroup)
+        }
+        Identity::Unknown(_) => {
+            let bdf = sum.group.map_or_else(|| "unknown".to_owned(), |group| format!("group {group}?"));
+            (bdf, "device in no inventory (removed, or added again)".to_owned(), Presence::Unknown)
+        }
+        Identity::Other => {
+            ("other".to_owned(), "devices without a slot of their own".to_owned(), Presence::Other)
+        }
+    };
+    let device = Device { bdf, name, presence, group: sum.group, ..counted(sum) };
+    device.active().then_some(device)
+}
+
+fn counted(sum: &DeviceCounters) -> Device {
+    let alloc = alloc(&sum.alloc);
+    let successes = alloc.count.saturating_sub(alloc.failed);
+    let slow_ratio = alloc.slow_ratio;
+    Device {
+        iovad: (sum.iovad != 0).then_some(sum.iovad),
+        policy: Policy { configured: None, effective_high_ratio: ratio(alloc.high, successes) },
+        map: map(sum, &alloc),
+        free: free(&sum.free),
+        cache: Cache { hit_ratio: slow_ratio.map(|slow| 1.0 - slow), flushes: sum.alloc.cache_flushes },
+        alloc,
+        ..Device::default()
+    }
+}
+
+fn alloc(sum: &AllocCounters) -> Alloc {
+    let count = sum.by_order.iter().sum();
+    let calls = count + sum.sac_failed.unwrap_or(0);
+    Alloc {
+        count,
+        per_second: None,
+        failed: sum.failed,
+        bytes: sum.bytes,
+        slow: sum.slow,
+        // Both are read without stopping the machine, so a call may be in one and not yet in the other.
+        slow_ratio: ratio(sum.slow.min(calls), calls),
+        sac_attempts: sum.sac_attempts,
+        sac_failed: sum.sac_failed,
+        tree_failed: sum.tree_failed,
+        high: sum.high,
+        latency_ns: Latency::new(Some(&sum.latency)),
+        by_order: orders(&sum.by_order, false),
+    }
+}
+
+fn free(sum: &FreeCounters) -> Free {
+    Free { count: sum.count, bytes: sum.bytes, latency_ns: Latency::new(sum.latency.as_ref()) }
+}
+
+fn map(sum: &DeviceCounters, alloc: &Alloc) -> Map {
+    let latency = Latency::new(sum.map.as_ref());
+    // Allocations may be sampled and maps not, so both sums are made of mean and count.
+    let allocator = alloc.latency_ns.mean.map(|mean| mean as f64 * alloc.count as f64);
+    let total = sum.map.as_ref().map(|map| map.sum as f64).filter(|&total| total > 0.0);
+    Map {
+        count: latency.samples,
+        allocator_share: allocator.zip(total).map(|(allocator, total)| allocator / total),
+        latency_ns: latency,
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+fn orders(counts: &[u64], zeros: bool) -> Vec<OrderCount> {
+    let counts = counts.iter().enumerate();
+    counts
+        .filter(|&(_, &count)| zeros || count > 0)
+        .map(|(order, &count)| OrderCount { order: order as u32, count })
+        .collect()
+}
+
+/// The policy words of text and JSON.
+pub(super) fn configured_name(configured: Configured) -> &'static str {
+    match configured {
+        Configured::SacFirst => "sac-first",
+        Configured::FullRange => "full-range",
+        Configured::Low => "32-bit",
+    }
+}
+
+/// What a device shares with others, or gets from events.
+fn finish(model: &Model, sums: &Sums, device: &mut Device, domains: &[Domain]) {
+    if sums.duration_ns > 0 {
+        device.alloc.per_second = Some(device.alloc.count as f64 / seconds(sums));
+    }
+    let pointer =
+        model.inventory.devices.iter().find(|entry| entry.bdf == device.bdf).and_then(|entry| entry.dev);
+    device.faults = faults(model, device, pointer);
+    let calls = model.slow_calls.iter().filter(|call| pointer == Some(call.dev));
+    device.slow_calls = calls
+        .map(|call| SlowCall {
+            duration_ns: call.duration_ns,
+            size_bytes: call.size,
+            stack: call.stack.clone(),
+        })
+        .collect();
+    device.approximate = quality::approximate(&sums.quality);
+    let domain = domains.iter().find(|domain| Some(domain.iovad) == device.iovad);
+    if let Some(domain) = domain {
+        device.low_space = domain.low_space.clone();
+        device.lock = domain.lock.clone();
+        if domain.consistency == Some("approximate") {
+            device.approximate.push("low_space");
+        }
+    }
+}
+
+/// Bus addresses that fault without being in the inventory: a source id of a bridge, or of a device not enumerated.
+fn fault_strays(model: &Model) -> Vec<Device> {
+    let known = |bdf: &str| model.inventory.devices.iter().any(|device| same_address(&device.bdf, bdf));
+    let strays = model.faults.keys().filter_map(|culprit| match culprit {
+        Culprit::Bdf(bdf) if !known(bdf) => Some(bdf.clone()),
+        _ => None,
+    });
+    let name = "source of faults, in no inventory";
+    strays
+        .map(|bdf| Device { bdf, name: name.into(), presence: Presence::Unknown, ..Device::default() })
+        .collect()
+}
+
+/// The IOMMU may leave out the PCI segment.
+fn same_address(full: &str, reported: &str) -> bool {
+    full == reported || full.strip_suffix(reported).is_some_and(|segment| segment.ends_with(':'))
+}
+
+fn faults(model: &Model, device: &Device, pointer: Option<u64>) -> Faults {
+    let mut faults = Faults::default();
+    let mine = |culprit: &Culprit| match culprit {
+        Culprit::Pointer(dev) => pointer == Some(*dev),
+        Culprit::Bdf(bdf) => same_address(&device.bdf, bdf),
+    };
+    for (_, FaultLog { count, first }) in model.faults.iter().filter(|(culprit, _)| mine(culprit)) {
+        faults.count += count;
+        faults.first.extend(first.iter().map(fault));
+    }
+    faults
+}
+
+fn fault(raw: &RawFault) -> Fault {
+    let access = raw.read.map(|read| if read { "read" } else { "write" });
+    Fault { address: format!("{:#x}", raw.addr), access, reason: raw.reason }
+}
+
+fn domains(model: &Model, sums: &Sums, end: Option<&Snapshot>) -> Vec<Domain> {
+    let states = end.or(model.start.as_ref());
+    let mut domains: Vec<Domain> =
+        states.map(|snapshot| snapshot.domains.iter().map(state).collect()).unwrap_or_default();
+    for sum in &sums.domains {
+        if let Some(domain) = domains.iter_mut().find(|domain| domain.iovad == sum.iovad) {
+            add_counters(domain, sum);
+        } else if sum.iovad != 0 && model.inventory.devices.iter().any(|dev| dev.iovad == Some(sum.iovad)) {
+            let mut domain = Domain { iovad: sum.iovad, ..Domain::default() };
+            add_counters(&mut domain, sum);
+            domains.push(domain);
+        }
+    }
+    for domain in &mut domains {
+        let member = model.inventory.devices.iter().find(|device| device.iovad == Some(domain.iovad));
+        domain.group = domain.group.or(member.map(|device| device.group));
+        domain.low_space.peak_used_bytes = peak(model, domain);
+    }
+    domains
+}
+
+fn add_counters(domain: &mut Domain, sum: &DomainCounters) {
+    let measured = |histogram: &Option<Histogram>| Latency::new(histogram.as_ref());
+    let wait_ns = measured(&sum.lock_wait);
+    domain.cpu_cache_flushes = sum.cache_flushes;
+    domain.lock = Lock { waits: wait_ns.samples, wait_ns };
+    domain.flush_queue.timer_ns = measured(&sum.fq_timer);
+}
+
+/// Start of the interval plus the most that the tree grew, and never less than what the end shows.
+fn peak(model: &Model, domain: &Domain) -> Option<u64> {
+    let start = model.start.as_ref()?.domains.iter().find(|state| state.iovad == domain.iovad)?;
+    let low = &start.low;
+    let grown = model.peak_low_pages.get(&domain.iovad).copied().unwrap_or(0);
+    let pages = (low.live + low.cached + low.pending).saturating_add_signed(grown);
+    Some((pages * start.granule).max(domain.low_space.used_bytes()?))
+}
+
+fn state(state: &DomainState) -> Domain {
+    let bytes = |pages: u64| pages * state.granule;
+    let low = &state.low;
+    let used = low.live + low.cached + low.pending;
+    let total = used + low.reserved + low.free;
+    let capacity = total.saturating_sub(low.reserved);
+    Domain {
+        group: state.group,
+        granule_bytes: Some(state.granule),
+        consistency: Some(consistency_name(state.consistency)),
+        low_space: LowSpace {
+            capacity_bytes: Some(bytes(capacity)),
+            reserved_bytes: Some(bytes(low.reserved)),
+            live_bytes: Some(bytes(low.live)),
+            cached_bytes: Some(bytes(low.cached)),
+            pending_bytes: Some(bytes(low.pending)),
+            free_bytes: Some(bytes(low.free)),
+            largest_gap_bytes: Some(bytes(low.largest_gap)),
+            pressure: ratio(used, capacity),
+            peak_used_bytes: None,
+        },
+        high_bytes: Some(bytes(state.high_pages)),
+        nodes: Some(state.nodes),
+        max32_alloc_bytes: Some(bytes(state.max32_alloc_pages)).filter(|&limit| limit < LOW_BYTES),
+        aligned_blocks: orders(&low.aligned_blocks[..=20], true),
+        cached_by_order: orders(&state.cached_by_order, false),
+        depot_by_order: orders(&state.depot_by_order, false),
+        flush_queue: FlushQueue {
+            lazy: Some(state.lazy),
+            entries: Some(state.fq_entries),
+            timer_ns: Latency::default(),
+        },
+        space: Space { granule: state.granule, ranges: state.ranges.clone() },
+        iovad: state.iovad,
+        ..Domain::default()
+    }
+}

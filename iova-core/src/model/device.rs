@@ -1,0 +1,212 @@
+//! The figures of one device over the interval. Field names are the metric names of [`crate::metric`].
+
+use super::domain::LowSpace;
+use super::latency::Latency;
+use crate::inventory::DomainType;
+use serde::Serialize;
+
+/// How sure we are that a device of the kernel is one of the inventory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Presence {
+    /// In the inventory from start to end.
+    #[default]
+    Present,
+    /// Plugged in during the interval.
+    Added,
+    /// In the inventory at the start, not at the end.
+    Removed,
+    /// One of several devices of its group; the kernel does not tell us which.
+    OneOfGroup,
+    /// Counted, but in no inventory: removed before we could look it up.
+    Unknown,
+    /// Everything that found no slot of its own.
+    Other,
+}
+
+/// Where its addresses should land and where they did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Policy {
+    /// "sac-first", "full-range" or "32-bit"; `None` if unknown.
+    pub configured: Option<&'static str>,
+    /// Share of the successful allocations at or above 4 GiB; `None` without any.
+    pub effective_high_ratio: Option<f64>,
+}
+
+/// Allocations of one order of pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OrderCount {
+    /// Order: 2^order pages.
+    pub order: u32,
+    /// How many.
+    pub count: u64,
+}
+
+/// Allocations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Alloc {
+    /// Allocations, failed ones included.
+    pub count: u64,
+    /// Allocations per second.
+    pub per_second: Option<f64>,
+    /// Allocations that returned 0.
+    pub failed: u64,
+    /// Bytes asked for.
+    pub bytes: u64,
+    /// `alloc_iova_fast` calls that searched the tree.
+    pub slow: u64,
+    /// `slow` as a share of all `alloc_iova_fast` calls.
+    pub slow_ratio: Option<f64>,
+    /// SAC attempts.
+    pub sac_attempts: Option<u64>,
+    /// SAC attempts that failed.
+    pub sac_failed: Option<u64>,
+    /// Tree searches that found nothing.
+    pub tree_failed: u64,
+    /// Addresses at or above 4 GiB.
+    pub high: u64,
+    /// Entry to return.
+    pub latency_ns: Latency,
+    /// Allocations per order; orders without any left out.
+    pub by_order: Vec<OrderCount>,
+}
+
+/// Unmaps.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Free {
+    /// Unmaps.
+    pub count: u64,
+    /// Bytes given back.
+    pub bytes: u64,
+    /// Entry to return.
+    pub latency_ns: Latency,
+}
+
+/// `dma_map` calls.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Map {
+    /// Calls; `None` unless measured.
+    pub count: Option<u64>,
+    /// Entry to return.
+    pub latency_ns: Latency,
+    /// Time in the allocator as a share of the time in `dma_map`.
+    pub allocator_share: Option<f64>,
+}
+
+/// The per-CPU caches, as this device met them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Cache {
+    /// 1 - `alloc.slow_ratio`.
+    pub hit_ratio: Option<f64>,
+    /// Allocations that flushed all CPUs' caches.
+    pub flushes: u64,
+}
+
+/// Waits for the domain's tree lock; shared by all devices of the domain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Lock {
+    /// Waits; `None` unless measured.
+    pub waits: Option<u64>,
+    /// How long.
+    pub wait_ns: Latency,
+}
+
+/// One DMA access the IOMMU refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Address, in hexadecimal.
+    pub address: String,
+    /// "read", "write" or unknown.
+    pub access: Option<&'static str>,
+    /// Reason number of the IOMMU.
+    pub reason: Option<u8>,
+}
+
+/// One slow allocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SlowCall {
+    /// How long it took.
+    pub duration_ns: u64,
+    /// Bytes asked for.
+    pub size_bytes: u64,
+    /// Kernel symbols, innermost first.
+    pub stack: Vec<String>,
+}
+
+/// DMA accesses the IOMMU refused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Faults {
+    /// How many.
+    pub count: u64,
+    /// The first ones.
+    pub first: Vec<Fault>,
+}
+
+/// One device over the interval.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Device {
+    /// BDF, or the sysfs name of a platform device; "group 5" where only the group is known.
+    pub bdf: String,
+    /// Name for people.
+    pub name: String,
+    /// Driver.
+    pub driver: Option<String>,
+    /// Network interfaces and block devices on top.
+    pub functions: Vec<String>,
+    /// IOMMU group.
+    pub group: Option<u32>,
+    /// Type of its default domain.
+    pub domain_type: Option<DomainType>,
+    /// Width of its DMA mask.
+    pub dma_mask_bits: Option<u8>,
+    /// Width of its coherent DMA mask.
+    pub coherent_mask_bits: Option<u8>,
+    /// `bus_dma_limit`, if there is one.
+    pub bus_dma_limit: Option<u64>,
+    /// How sure the identity is.
+    pub presence: Presence,
+    /// Policy.
+    pub policy: Policy,
+    /// Allocations.
+    pub alloc: Alloc,
+    /// Unmaps.
+    pub free: Free,
+    /// `dma_map` calls.
+    pub map: Map,
+    /// Its domain's space below 4 GiB.
+    pub low_space: LowSpace,
+    /// Caches.
+    pub cache: Cache,
+    /// Its domain's tree lock.
+    pub lock: Lock,
+    /// Faults.
+    pub faults: Faults,
+    /// The slowest allocations, if stacks were taken.
+    pub slow_calls: Vec<SlowCall>,
+    /// It went above 4 GiB after a failed SAC attempt in this interval.
+    pub fell_back: bool,
+    /// Metrics (or their common prefix) that are not exact here, and why in `quality.notes`.
+    pub approximate: Vec<&'static str>,
+    /// Address of its IOVA domain: only to find [`super::Domain`], meaningless to readers.
+    #[serde(skip)]
+    pub iovad: Option<u64>,
+}
+
+impl Device {
+    /// True if anything happened.
+    pub fn active(&self) -> bool {
+        self.alloc.count > 0 || self.free.count > 0 || self.faults.count > 0
+    }
+
+    /// Calls of `alloc_iova_fast`: one per allocation, one more per failed SAC attempt.
+    pub fn fast_calls(&self) -> u64 {
+        self.alloc.count + self.alloc.sac_failed.unwrap_or(0)
+    }
+
+    /// True if `metric` is marked as approximate.
+    pub fn is_approximate(&self, metric: &str) -> bool {
+        self.approximate.iter().any(|prefix| {
+            metric.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+}

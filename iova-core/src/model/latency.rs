@@ -1,0 +1,126 @@
+//! Percentiles out of a log-linear histogram.
+
+use crate::sample::Histogram;
+use iova_common::hist;
+use serde::Serialize;
+
+/// One bucket that holds something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Bucket {
+    /// Its smallest value, ns.
+    pub from_ns: u64,
+    /// Samples in it.
+    pub count: u64,
+}
+
+/// A latency distribution over the interval, ns. All `None` if nothing was timed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Latency {
+    /// Calls that were timed; `None` if the profile or the kernel does not let us time them.
+    pub samples: Option<u64>,
+    /// Median.
+    pub p50: Option<u64>,
+    /// 90th percentile.
+    pub p90: Option<u64>,
+    /// 99th percentile.
+    pub p99: Option<u64>,
+    /// 99.9th percentile.
+    pub p999: Option<u64>,
+    /// Longest.
+    pub max: Option<u64>,
+    /// Arithmetic mean.
+    pub mean: Option<u64>,
+    /// The histogram, empty buckets left out.
+    pub buckets: Vec<Bucket>,
+}
+
+impl Latency {
+    /// The distribution of what `histogram` counted; `None` means "not measured".
+    pub fn new(histogram: Option<&Histogram>) -> Self {
+        let Some(histogram) = histogram else { return Self::default() };
+        let samples: u64 = histogram.buckets.iter().sum();
+        if samples == 0 {
+            return Self { samples: Some(0), ..Self::default() };
+        }
+        let at = |permille| Some(percentile(histogram, samples, permille));
+        Self {
+            samples: Some(samples),
+            p50: at(500),
+            p90: at(900),
+            p99: at(990),
+            p999: at(999),
+            max: Some(histogram.max),
+            mean: Some(histogram.sum / samples),
+            buckets: filled(histogram),
+        }
+    }
+}
+
+/// Nearest rank: the smallest bucket that `permille` of the samples do not exceed, never above the true maximum.
+fn percentile(histogram: &Histogram, samples: u64, permille: u64) -> u64 {
+    let rank = (u128::from(samples) * u128::from(permille)).div_ceil(1000).max(1);
+    let mut seen = 0u128;
+    for (index, &count) in histogram.buckets.iter().enumerate() {
+        seen += u128::from(count);
+        if seen >= rank {
+            return hist::midpoint(index).min(histogram.max);
+        }
+    }
+    histogram.max
+}
+
+fn filled(histogram: &Histogram) -> Vec<Bucket> {
+    let buckets = histogram.buckets.iter().enumerate();
+    buckets
+        .filter(|&(_, &count)| count > 0)
+        .map(|(index, &count)| Bucket { from_ns: hist::lower(index), count })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: &[u64]) -> Histogram {
+        let mut histogram = Histogram::default();
+        for &ns in values {
+            histogram.buckets[hist::index(ns)] += 1;
+            histogram.sum += ns;
+            histogram.max = histogram.max.max(ns);
+        }
+        histogram
+    }
+
+    #[test]
+    fn percentiles_follow_the_nearest_rank_within_the_histogram_error() {
+        let values: Vec<u64> = (1..=1000).map(|i| i * 100).collect();
+        let latency = Latency::new(Some(&of(&values)));
+        for (got, want) in [
+            (latency.p50, 50_000.0),
+            (latency.p90, 90_000.0),
+            (latency.p99, 99_000.0),
+            (latency.p999, 99_900.0),
+        ] {
+            let error = (got.unwrap() as f64 - want).abs() / want;
+            assert!(error <= 0.0625, "{got:?} for {want}");
+        }
+        assert_eq!(latency.max, Some(100_000));
+        assert_eq!(latency.mean, Some(50_050));
+        assert_eq!(latency.buckets.iter().map(|bucket| bucket.count).sum::<u64>(), 1000);
+    }
+
+    #[test]
+    fn small_values_are_exact_and_no_percentile_exceeds_the_maximum() {
+        let latency = Latency::new(Some(&of(&[3, 3, 3, 15])));
+        assert_eq!((latency.p50, latency.p99, latency.max), (Some(3), Some(15), Some(15)));
+        let one = Latency::new(Some(&of(&[1025])));
+        assert_eq!((one.p50, one.p999, one.max), (Some(1025), Some(1025), Some(1025)));
+    }
+
+    #[test]
+    fn nothing_timed_and_not_measured_differ() {
+        assert_eq!(Latency::new(Some(&Histogram::default())).samples, Some(0));
+        assert_eq!(Latency::new(Some(&Histogram::default())).p50, None);
+        assert_eq!(Latency::new(None), Latency::default());
+    }
+}

@@ -1,0 +1,94 @@
+//! How far the figures can be trusted, in counts and in sentences.
+
+use crate::sample;
+use serde::Serialize;
+
+/// A metric that has no value, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unknown {
+    /// Name of the metric, or the common prefix of several.
+    pub metric: String,
+    /// Why, as a sentence without full stop.
+    pub why: String,
+}
+
+/// Data quality of a report.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Quality {
+    /// Program runs the kernel skipped.
+    pub recursion_misses: u64,
+    /// Calls counted without latency.
+    pub frames_lost: u64,
+    /// Calls of allocator functions outside any device's allocation.
+    pub inner_unowned: u64,
+    /// Events dropped over the rate limit.
+    pub events_limited: u64,
+    /// Events dropped because the ring was full.
+    pub events_lost: u64,
+    /// Calls counted for "other" because no device slot was left.
+    pub no_slot: u64,
+    /// One allocation in this many is timed.
+    pub alloc_sampling: u32,
+    /// One free in this many is timed; 0 = none.
+    pub free_sampling: u32,
+    /// What the counts above mean for the figures: one sentence each; empty if everything is exact.
+    pub notes: Vec<String>,
+    /// Metrics without a value.
+    pub unknown: Vec<Unknown>,
+}
+
+impl Quality {
+    pub(super) fn new(counts: &sample::Quality, unknown: Vec<Unknown>) -> Self {
+        let sample::Quality {
+            recursion_misses,
+            frames_lost,
+            inner_unowned,
+            events_limited,
+            events_lost,
+            no_slot,
+            alloc_sampling,
+            free_sampling,
+        } = *counts;
+        Self {
+            recursion_misses,
+            frames_lost,
+            inner_unowned,
+            events_limited,
+            events_lost,
+            no_slot,
+            alloc_sampling,
+            free_sampling,
+            notes: notes(counts),
+            unknown,
+        }
+    }
+}
+
+fn notes(counts: &sample::Quality) -> Vec<String> {
+    let events = counts.events_limited + counts.events_lost;
+    let all = [
+        (counts.recursion_misses, "probe runs were skipped by the kernel: all counts are lower bounds"),
+        (counts.frames_lost, "calls were counted but not timed: percentiles leave them out"),
+        (counts.no_slot, "calls belong to devices without a slot of their own: see device \"other\""),
+        (events, "events were dropped: faults and fallbacks may be more than shown"),
+        (
+            counts.inner_unowned,
+            "allocator calls came from outside the DMA layer and are in no device's figures",
+        ),
+    ];
+    all.into_iter().filter(|&(count, _)| count > 0).map(|(count, text)| format!("{count} {text}")).collect()
+}
+
+/// The metric prefixes that `counts` make approximate for every device.
+pub(super) fn approximate(counts: &sample::Quality) -> Vec<&'static str> {
+    let mut prefixes = Vec::new();
+    if counts.recursion_misses > 0 {
+        prefixes.extend(["alloc", "free", "map"]);
+    } else if counts.frames_lost > 0 {
+        prefixes.extend(["alloc.latency_ns", "free.latency_ns", "map.latency_ns"]);
+    }
+    if counts.events_limited + counts.events_lost > 0 {
+        prefixes.push("faults");
+    }
+    prefixes
+}

@@ -1,0 +1,214 @@
+//! The running state: sums of differences, events, peaks.
+
+use super::assemble;
+use super::delta::Counters;
+use super::quality::Unknown;
+use super::report::Figures;
+use crate::inventory::Inventory;
+use crate::sample::{DeviceCounters, DomainCounters, Event, Quality, Sample, What};
+use crate::snapshot::Snapshot;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Faults kept in detail per device; the rest is counted.
+const FAULTS_KEPT: usize = 8;
+/// Slow calls kept, over all devices.
+const SLOW_CALLS_KEPT: usize = 16;
+
+/// One kind of counters under observation: the last reading and the sum of all differences.
+#[derive(Debug)]
+struct Running<T> {
+    last: T,
+    sum: T,
+}
+
+impl<T: Counters> Running<T> {
+    fn step(&mut self, now: T) {
+        let delta = now.since(&self.last);
+        self.sum.add(&delta);
+        self.last = now;
+    }
+}
+
+/// Who a fault belongs to: the `struct device`, or the address on the bus where the IOMMU tells only that.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Culprit {
+    Pointer(u64),
+    Bdf(String),
+}
+
+/// A fault as the kernel told it.
+#[derive(Clone, Debug)]
+pub(super) struct RawFault {
+    pub(super) addr: u64,
+    pub(super) reason: Option<u8>,
+    pub(super) read: Option<bool>,
+}
+
+/// A slow allocation as the kernel told it.
+#[derive(Clone, Debug)]
+pub(super) struct RawSlowCall {
+    pub(super) dev: u64,
+    pub(super) duration_ns: u64,
+    pub(super) size: u64,
+    pub(super) stack: Vec<String>,
+}
+
+/// Counted faults of one culprit.
+#[derive(Debug, Default)]
+pub(super) struct FaultLog {
+    pub(super) count: u64,
+    pub(super) first: Vec<RawFault>,
+}
+
+/// Everything the interval has brought so far.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    pub(super) duration_ns: u64,
+    pub(super) devices: Vec<DeviceCounters>,
+    pub(super) domains: Vec<DomainCounters>,
+    pub(super) quality: Quality,
+}
+
+/// The model of one interval.
+#[derive(Debug)]
+pub struct Model {
+    pub(super) inventory: Inventory,
+    pub(super) start: Option<Snapshot>,
+    pub(super) removed: BTreeSet<usize>,
+    pub(super) added: BTreeSet<usize>,
+    pub(super) faults: BTreeMap<Culprit, FaultLog>,
+    pub(super) fell_back: BTreeSet<u64>,
+    /// The slowest calls, slowest first.
+    pub(super) slow_calls: Vec<RawSlowCall>,
+    /// Most low pages put into the tree since the start, per domain.
+    pub(super) peak_low_pages: BTreeMap<u64, i64>,
+    pub(super) unknown: Vec<Unknown>,
+    first_ns: u64,
+    last_ns: u64,
+    devices: BTreeMap<u64, Running<DeviceCounters>>,
+    domains: BTreeMap<u64, Running<DomainCounters>>,
+    quality: Running<Quality>,
+}
+
+impl Model {
+    /// Starts an interval at `first`; what was counted before it does not count.
+    pub fn new(inventory: Inventory, start: Option<Snapshot>, first: Sample) -> Self {
+        let devices = first.devices.into_iter();
+        let domains = first.domains.into_iter();
+        Self {
+            inventory,
+            start,
+            removed: BTreeSet::new(),
+            added: BTreeSet::new(),
+            faults: BTreeMap::new(),
+            fell_back: BTreeSet::new(),
+            slow_calls: Vec::new(),
+            peak_low_pages: BTreeMap::new(),
+            unknown: Vec::new(),
+            first_ns: first.ns,
+            last_ns: first.ns,
+            devices: devices.map(|last| (last.dev, begin(last))).collect(),
+            domains: domains.map(|last| (last.iovad, begin(last))).collect(),
+            quality: begin(first.quality),
+        }
+    }
+
+    /// Says why a metric (or all with this prefix) has no value.
+    pub fn unknown(&mut self, metric: impl Into<String>, why: impl Into<String>) {
+        self.unknown.push(Unknown { metric: metric.into(), why: why.into() });
+    }
+
+    /// Takes the next reading.
+    pub fn feed(&mut self, sample: Sample) {
+        self.last_ns = sample.ns;
+        for now in sample.devices {
+            self.devices.entry(now.dev).or_insert_with(|| begin(DeviceCounters::default())).step(now);
+        }
+        for now in sample.domains {
+            let iovad = now.iovad;
+            let running = self.domains.entry(iovad).or_insert_with(|| begin(DomainCounters::default()));
+            running.step(now);
+            let peak = self.peak_low_pages.entry(iovad).or_default();
+            *peak = (*peak).max(running.sum.low_pages_delta);
+        }
+        self.quality.step(sample.quality);
+        for event in sample.events {
+            self.note(event);
+        }
+    }
+
+    /// Takes a second inventory, made at the end: what is new in it is added, what is gone is marked.
+    pub fn learn(&mut self, end: Inventory) {
+        let start = self.inventory.devices.len();
+        let same = |a: &crate::inventory::Device, b: &crate::inventory::Device| {
+            a.bdf == b.bdf && (a.dev == b.dev || a.dev.is_none() || b.dev.is_none())
+        };
+        for (index, device) in self.inventory.devices.iter().enumerate() {
+            if !end.devices.iter().any(|other| same(device, other)) {
+                self.removed.insert(index);
+            }
+        }
+        for device in end.devices {
+            if !self.inventory.devices[..start].iter().any(|other| same(&device, other)) {
+                self.added.insert(self.inventory.devices.len());
+                self.inventory.devices.push(device);
+            }
+        }
+    }
+
+    /// The figures from the start to the last reading.
+    pub fn figures(&self, end: Option<&Snapshot>) -> Figures {
+        assemble::figures(self, end)
+    }
+
+    pub(super) fn sums(&self) -> Sums {
+        Sums {
+            duration_ns: self.last_ns.saturating_sub(self.first_ns),
+            devices: self
+                .devices
+                .iter()
+                .map(|(&dev, run)| DeviceCounters { dev, ..run.sum.clone() })
+                .collect(),
+            domains: self
+                .domains
+                .iter()
+                .map(|(&iovad, run)| DomainCounters { iovad, ..run.sum.clone() })
+                .collect(),
+            quality: self.quality.sum.clone(),
+        }
+    }
+
+    fn note(&mut self, event: Event) {
+        match event.what {
+            What::FellBack { .. } => {
+                self.fell_back.insert(event.dev);
+            }
+            What::Fault { addr, bdf, reason, read } => {
+                let culprit = match (event.dev, bdf) {
+                    (0, Some(bdf)) => Culprit::Bdf(bdf),
+                    (dev, _) => Culprit::Pointer(dev),
+                };
+                let log = self.faults.entry(culprit).or_default();
+                log.count += 1;
+                if log.first.len() < FAULTS_KEPT {
+                    log.first.push(RawFault { addr, reason, read });
+                }
+            }
+            What::SlowCall { duration_ns, size, stack } => {
+                self.slow_calls.push(RawSlowCall { dev: event.dev, duration_ns, size, stack });
+                self.slow_calls.sort_by_key(|call| std::cmp::Reverse(call.duration_ns));
+                self.slow_calls.truncate(SLOW_CALLS_KEPT);
+            }
+            // Counted by the counters, or shown by the inventories.
+            What::SacFailed { .. }
+            | What::AllocFailed { .. }
+            | What::CacheFlush
+            | What::DeviceGone
+            | What::DeviceNew => {}
+        }
+    }
+}
+
+fn begin<T: Counters>(last: T) -> Running<T> {
+    Running { last, sum: T::default() }
+}
