@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::io::Write;
 
-const KEPT_LINES: usize = 200;
+use super::kmsg;
+
+const KEPT_LINES: usize = 400;
 const SHOWN_LINES: usize = 30;
 
 /// What was seen on a guest's console, and QEMU's own words.
@@ -60,23 +62,25 @@ impl Console {
         self.panicked
     }
 
-    /// QEMU's complaints and the console's last lines, for an error message.
-    pub(crate) fn last_lines(&self) -> String {
-        let mut text = String::new();
-        for line in &self.complaints {
-            text.push_str(&format!("    QEMU: {line}\n"));
-        }
+    /// QEMU's complaints and what matters of the console, for an error message: the start of a panic, else the end.
+    pub(crate) fn excerpt(&self) -> String {
+        let mut text: Vec<String> = self.complaints.iter().map(|line| format!("QEMU: {line}")).collect();
         let partial = String::from_utf8_lossy(&self.partial);
         let lines = self.lines.iter().map(String::as_str).chain((!partial.is_empty()).then_some(&*partial));
         let lines: Vec<_> = lines.collect();
+        let last = lines.len().saturating_sub(SHOWN_LINES);
+        // A panic says why at its start, and then a hundred lines of where.
+        let start = lines.iter().position(|line| self.panicked && kmsg::is_splat(line)).unwrap_or(last);
         if lines.is_empty() {
-            text.push_str("    (its console is empty; `--append loglevel=7` lets the kernel say more)");
-            return text;
+            text.push("(its console is empty; `--append loglevel=7` lets the kernel say more)".into());
+        } else {
+            text.push(format!(
+                "{} lines of its console:",
+                if start < last { "The telling" } else { "The last" }
+            ));
         }
-        let last = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
-        text.push_str("Last lines of its console:\n    ");
-        text.push_str(&last.join("\n    "));
-        text
+        text.extend(lines[start..].iter().take(SHOWN_LINES).map(|line| (*line).to_owned()));
+        format!("    {}", text.join("\n    "))
     }
 }
 
@@ -92,17 +96,25 @@ mod tests {
         console.add(b" syncing: Attempted to kill init!\r\n");
         assert!(console.panicked());
         assert!(
-            console
-                .last_lines()
-                .ends_with("    [    1.0] Kernel panic - not syncing: Attempted to kill init!")
+            console.excerpt().ends_with("    [    1.0] Kernel panic - not syncing: Attempted to kill init!")
         );
+    }
+
+    #[test]
+    fn a_panic_is_shown_from_its_start() {
+        let mut console = Console::new(false);
+        console.add(b"BUG: kernel NULL pointer dereference, address: 0\n");
+        (0..100).for_each(|n| console.add(format!(" ? function_{n}+0x1\n").as_bytes()));
+        assert!(!console.excerpt().contains("BUG"));
+        console.add(b"Kernel panic - not syncing: Fatal exception\n");
+        assert!(console.excerpt().contains("BUG: kernel NULL"));
     }
 
     #[test]
     fn only_the_last_lines_are_shown() {
         let mut console = Console::new(false);
         (0..500).for_each(|n| console.add(format!("line {n}\n").as_bytes()));
-        let text = console.last_lines();
+        let text = console.excerpt();
         assert!(text.contains("line 499") && text.contains("line 470") && !text.contains("line 469"));
     }
 }

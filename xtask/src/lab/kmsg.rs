@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Texts of which one in the kernel log fails a run, even if every test passed.
-const SPLATS: [&str; 21] = [
+const SPLATS: [&str; 22] = [
     "------------[ cut here ]------------",
     "BUG: ",
     "kernel BUG at",
@@ -24,6 +24,7 @@ const SPLATS: [&str; 21] = [
     "suspicious RCU usage",
     "detected stall",
     "blocked for more than",
+    "hard LOCKUP",
     "stack-protector: ",
 ];
 
@@ -65,9 +66,7 @@ impl KernelLog {
 
     /// The lines with which the kernel complained about itself.
     pub(crate) fn splats(&self) -> Vec<String> {
-        let is_splat =
-            |record: &&Record| SPLATS.iter().any(|splat| record.text.contains(splat)) || stuck(&record.text);
-        self.records.iter().filter(is_splat).map(ToString::to_string).collect()
+        self.records.iter().filter(|record| is_splat(&record.text)).map(ToString::to_string).collect()
     }
 
     /// The log from the first complaint on, at most `lines` of it: enough to see the trace.
@@ -78,9 +77,9 @@ impl KernelLog {
     }
 }
 
-/// Lock-ups are worded per CPU: "watchdog: BUG: soft lockup - CPU#1 stuck for 22s!".
-fn stuck(text: &str) -> bool {
-    text.contains("stuck for") && text.contains("CPU#") || text.contains("hard LOCKUP")
+/// Whether with this line the kernel complains about itself.
+pub(crate) fn is_splat(line: &str) -> bool {
+    SPLATS.iter().any(|splat| line.contains(splat))
 }
 
 impl fmt::Display for Record {

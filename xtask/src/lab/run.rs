@@ -120,7 +120,7 @@ impl Guest {
     }
 
     fn failed(&self, what: &str) -> anyhow::Error {
-        anyhow::anyhow!("the guest {what}.\n{}", self.console.last_lines())
+        anyhow::anyhow!("the guest {what}.\n{}", self.console.excerpt())
     }
 
     fn end(&mut self) {
