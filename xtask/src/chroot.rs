@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::apt::{self, Apt, Suite};
 use crate::fsx::{self, Lock};
@@ -130,11 +130,8 @@ pub(crate) fn check_usable() -> Result<()> {
     if !setup::is_root() {
         probe.arg("--map-root-user");
     }
-    if !cmd::succeeds(probe.arg("true")) {
-        bail!(
-            "mount namespaces are forbidden here, and kernel modules are built in one; run as root, in a \
-             container with CAP_SYS_ADMIN, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
-        );
-    }
-    Ok(())
+    cmd::run(probe.arg("true")).context(
+        "mount namespaces are forbidden here, and kernel modules are built in one; run as root, in a container \
+         with CAP_SYS_ADMIN, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)",
+    )
 }
