@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use iova_core::inventory::Inventory;
 use iova_core::kernel::Kernel;
 use iova_core::snapshot::{self, DomainState};
 
@@ -12,6 +13,15 @@ fn main() {
         Err(error) => return println!("error: {error}"),
     };
     println!("kernel {} loaded in {:?}, {} types", kernel.release, start.elapsed(), kernel.btf.len());
+    let start = Instant::now();
+    let inventory = Inventory::collect(Some(&kernel));
+    println!("inventory taken in {:?}: {:?}", start.elapsed(), inventory.host);
+    for device in &inventory.devices {
+        println!("{device:?}");
+    }
+    for sentence in &inventory.missing {
+        println!("missing: {sentence}");
+    }
     let start = Instant::now();
     let snapshot = snapshot::take(&kernel);
     println!("snapshot taken in {:?}", start.elapsed());

@@ -1,5 +1,15 @@
 //! Devices behind an IOMMU, their groups, domains, drivers and masks.
 
+mod collect;
+mod facts;
+mod find;
+mod functions;
+mod host;
+mod pci_ids;
+mod policy;
+
+pub use find::FindError;
+
 use serde::Serialize;
 
 /// How the IOMMU treats the DMA of a group.
@@ -92,3 +102,6 @@ pub struct Inventory {
     /// What could not be found out, each one sentence: what is lost and how to get it.
     pub missing: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

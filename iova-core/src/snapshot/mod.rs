@@ -18,6 +18,7 @@ mod take;
 mod tree;
 
 pub use layout::UnknownLayout;
+pub(crate) use take::groups;
 pub use take::take;
 
 use cpus::Cpus;
