@@ -45,7 +45,7 @@ pub(crate) fn command(kernel: &Kernel, spec: &GuestSpec, accel: Accel, backends:
     devices(&mut qemu, spec.iommu, backends);
     qemu.arg("-kernel").arg(&kernel.vmlinuz);
     qemu.args(["-initrd", &fds::own_path(&backends.image)]);
-    qemu.args(["-append", &parameters(spec)]);
+    qemu.args(["-append", &parameters(spec, accel)]);
     let sockets = [backends.console.as_raw_fd(), backends.channel.as_raw_fd()];
     fds::inherit(
         &mut qemu,
@@ -100,9 +100,14 @@ fn devices(qemu: &mut Command, iommu: Iommu, backends: &Backends) {
 }
 
 /// The kernel's parameters.
-fn parameters(spec: &GuestSpec) -> String {
+fn parameters(spec: &GuestSpec, accel: Accel) -> String {
     // The log is large, because a splat check over half a log proves nothing.
     let mut words = vec!["console=ttyS0", "quiet", "panic=-1", "log_buf_len=4M"];
+    if accel == Accel::Tcg {
+        // A translated guest stands still whenever the host is busy. That is no reason to find the timer broken
+        // (VT-d even panics then) or a CPU stuck.
+        words.extend(["no_timer_check", "watchdog_thresh=60", "rcupdate.rcu_cpu_stall_timeout=120"]);
+    }
     if spec.iommu == Iommu::Intel {
         words.push("intel_iommu=on");
     }
@@ -125,20 +130,27 @@ mod tests {
     #[test]
     fn strictness_is_spelled_per_kernel() {
         let mut spec = GuestSpec::new(Line::V5_10, Iommu::Intel, vec![]);
-        assert!(!parameters(&spec).contains("strict"));
+        assert!(!parameters(&spec, Accel::Tcg).contains("strict"));
         spec.strict = true;
         assert!(
-            parameters(&spec)
+            parameters(&spec, Accel::Tcg)
                 .ends_with("intel_iommu=on iommu.passthrough=0 iommu.strict=1 intel_iommu=strict")
         );
         spec.line = Line::V6_12;
-        assert!(parameters(&spec).ends_with("iommu.strict=1"));
+        assert!(parameters(&spec, Accel::Tcg).ends_with("iommu.strict=1"));
+    }
+
+    #[test]
+    fn only_a_translated_guest_gets_patience() {
+        let spec = GuestSpec::new(Line::V6_12, Iommu::Intel, vec![]);
+        assert!(parameters(&spec, Accel::Tcg).contains("no_timer_check"));
+        assert!(!parameters(&spec, Accel::Kvm).contains("no_timer_check"));
     }
 
     #[test]
     fn the_users_parameters_come_last() {
         let mut spec = GuestSpec::new(Line::V6_12, Iommu::Amd, vec![]);
         spec.append = vec!["loglevel=7".into(), "lockdown=integrity".into()];
-        assert!(parameters(&spec).ends_with("iommu.passthrough=0 loglevel=7 lockdown=integrity"));
+        assert!(parameters(&spec, Accel::Tcg).ends_with("iommu.passthrough=0 loglevel=7 lockdown=integrity"));
     }
 }
