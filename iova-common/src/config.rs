@@ -14,6 +14,11 @@ pub struct Config {
     pub events_per_second: u32,
     /// 1 if unmaps are timed at all, else only counted.
     pub free_latency: u32,
+    /// 1 if the program on `alloc_iova_fast` is attached; without it SAC attempts are not seen, and SAC failures are
+    /// told by the limits of the request and of the failed tree search.
+    pub fast_hook: u32,
+    /// Keeps the size a multiple of 8.
+    pub pad: u32,
 }
 
 impl Config {
@@ -24,9 +29,11 @@ impl Config {
         slow_call_ns: 0,
         events_per_second: 32,
         free_latency: 1,
+        fast_hook: 1,
+        pad: 0,
     };
 }
 
 #[cfg(feature = "user")]
-// SAFETY: repr(C), integers only, 24 bytes without padding, any bit pattern is valid.
+// SAFETY: repr(C), integers only, 32 bytes without padding, any bit pattern is valid.
 unsafe impl aya::Pod for Config {}

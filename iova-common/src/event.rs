@@ -21,7 +21,7 @@ pub enum Kind {
     SlowCall = 7,
     /// A device left its IOMMU group: its slot is closed.
     DeviceGone = 8,
-    /// A device was seen for the first time: `slot` is its slot.
+    /// A device was seen for the first time: `slot` is its slot, `arg` its IOMMU group (as `i32`, -1 if not known).
     DeviceNew = 9,
 }
 

@@ -6,15 +6,16 @@ use aya_ebpf::helpers::{bpf_get_stackid, bpf_ktime_get_ns};
 use aya_ebpf::macros::{fentry, fexit};
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 use core::ffi::c_void;
+use core::ptr::NonNull;
 use iova_common::agg::{DeviceAgg, ORDERS};
 use iova_common::event::Kind;
 
-use crate::asm::{add, at_most};
+use crate::asm::{add, at_most, narrow};
 use crate::device::{self, Slot};
 use crate::event::{self, Facts};
-use crate::frame::{self, Notes};
+use crate::frame::{self, Frame, Notes};
 use crate::hist;
-use crate::kernel::{Ptr, arg, arg_ptr, config, embedded, iovad_of, offset};
+use crate::kernel::{Ptr, arg, arg_ptr, config, embedded, field, iovad_of, offset};
 use crate::maps::{STACKS, lost};
 
 /// One allocation as it returned.
@@ -26,10 +27,31 @@ struct Allocation {
     addr: u64,
 }
 
+impl Allocation {
+    #[inline(always)]
+    fn facts(&self, slot: u32) -> Facts {
+        Facts { dev: self.dev as u64, addr: self.addr, size: self.size, arg: self.limit, slot, ..Facts::NONE }
+    }
+}
+
 #[fentry(function = "iommu_dma_alloc_iova")]
 pub fn alloc_enter(ctx: FEntryContext) -> i32 {
-    frame::open_alloc(ctx.as_ptr(), config!(alloc_sample_mask));
+    let ctx = ctx.as_ptr();
+    frame::open_alloc(ctx, config!(alloc_sample_mask), limit(arg(ctx, 2), arg_ptr(ctx, 3)));
     0
+}
+
+/// What the device may use: its mask, or the bus's limit if that is lower. Only needed (and only read) where the
+/// program on `alloc_iova_fast` is not there to see the attempts themselves.
+#[inline(always)]
+fn limit(mask: u64, dev: Ptr) -> u64 {
+    if config!(fast_hook) != 0 {
+        return 0;
+    }
+    match field::<u64>(dev, offset!(device_bus_dma_limit)) {
+        Some(bus) if bus != 0 && bus < mask => bus,
+        _ => mask,
+    }
 }
 
 /// `dma_addr_t iommu_dma_alloc_iova(struct iommu_domain *domain, size_t size, u64 dma_limit, struct device *dev)`,
@@ -45,7 +67,8 @@ pub fn alloc_exit(ctx: FExitContext) -> i32 {
 
 #[fentry(function = "intel_alloc_iova")]
 pub fn alloc_intel_enter(ctx: FEntryContext) -> i32 {
-    frame::open_alloc(ctx.as_ptr(), config!(alloc_sample_mask));
+    let ctx = ctx.as_ptr();
+    frame::open_alloc(ctx, config!(alloc_sample_mask), arg(ctx, 3));
     0
 }
 
@@ -69,22 +92,10 @@ fn order(size: u64) -> u64 {
         return 0;
     }
     let mut order = 1;
-    if rest >> 16 != 0 {
-        rest >>= 16;
-        order += 16;
-    }
-    if rest >> 8 != 0 {
-        rest >>= 8;
-        order += 8;
-    }
-    if rest >> 4 != 0 {
-        rest >>= 4;
-        order += 4;
-    }
-    if rest >> 2 != 0 {
-        rest >>= 2;
-        order += 2;
-    }
+    narrow!(rest, order, 16, 16, 16);
+    narrow!(rest, order, 8, 8, 8);
+    narrow!(rest, order, 4, 4, 4);
+    narrow!(rest, order, 2, 2, 2);
     if rest >> 1 != 0 {
         order += 1;
     }
@@ -93,29 +104,36 @@ fn order(size: u64) -> u64 {
 
 #[inline(always)]
 fn returned(ctx: *mut c_void, made: &Allocation, iovad: impl FnOnce() -> Ptr) {
-    let open = frame::mine().and_then(|frames| frame::find_alloc(frames, ctx));
-    let mut duration = None;
-    let mut notes = Notes::NONE;
-    if let Some(open) = open {
-        let start = unsafe { (*open).start };
-        if start != 0 {
-            duration = Some(unsafe { bpf_ktime_get_ns() }.wrapping_sub(start));
-        }
-        notes = unsafe { (*open).notes };
-        unsafe { (*open).tag = 0 };
-    } else {
-        lost!(frames_lost);
-    }
+    let open = frame::find_alloc(ctx).map_or(core::ptr::null_mut(), NonNull::as_ptr);
+    let ns = if open.is_null() { 0 } else { duration(open) };
     let Some(Slot { number, agg }) = device::slot(made.dev, iovad) else { return };
     count(agg, made);
-    inside(agg, number, made, notes);
-    if let Some(ns) = duration {
+    if ns != 0 {
         hist::record(unsafe { &raw mut (*agg).alloc_latency }, ns);
         let slow = config!(slow_call_ns);
         if slow != 0 && ns >= slow {
             slow_call(ctx, number, made, ns);
         }
     }
+    if open.is_null() {
+        lost!(frames_lost);
+    } else {
+        inside(agg, number, made, unsafe { &(*open).notes });
+        unsafe { (*open).tag = 0 };
+    }
+    if made.addr == 0 {
+        event::send(Kind::AllocFailed, made.facts(number));
+    }
+}
+
+/// How long the call took, 0 if it was not timed.
+#[inline(always)]
+fn duration(open: *mut Frame) -> u64 {
+    let start = unsafe { (*open).start };
+    if start == 0 {
+        return 0;
+    }
+    unsafe { bpf_ktime_get_ns() }.wrapping_sub(start)
 }
 
 #[inline(always)]
@@ -133,34 +151,30 @@ fn count(agg: *mut DeviceAgg, made: &Allocation) {
 
 /// What the inner functions noted during the call.
 #[inline(always)]
-fn inside(agg: *mut DeviceAgg, slot: u32, made: &Allocation, notes: Notes) {
-    let facts = Facts {
-        dev: made.dev as u64,
-        addr: made.addr,
-        size: made.size,
-        arg: made.limit,
-        slot,
-        ..Facts::NONE
-    };
-    if notes.sac_attempts != 0 {
-        add!(&raw mut (*agg).sac_attempts, notes.sac_attempts);
+fn inside(agg: *mut DeviceAgg, slot: u32, made: &Allocation, notes: &Notes) {
+    match notes.counts() {
+        Notes::NOTHING => {}
+        Notes::ONE_SAC_ATTEMPT => add!(&raw mut (*agg).sac_attempts, 1),
+        _ => inside_slow(agg, slot, made, notes),
     }
-    if notes.slow != 0 {
-        add!(&raw mut (*agg).alloc_slow, notes.slow);
-        if notes.tree_failed != 0 {
-            add!(&raw mut (*agg).tree_failed, notes.tree_failed);
-        }
-        if notes.flushes != 0 {
-            add!(&raw mut (*agg).cache_flushes, notes.flushes);
-            event::send(Kind::CacheFlush, facts);
-        }
-        if notes.sac_failed != 0 {
-            add!(&raw mut (*agg).sac_failed, notes.sac_failed);
-            event::send(if made.addr >> 32 != 0 { Kind::FellBack } else { Kind::SacFailed }, facts);
-        }
+}
+
+#[inline(always)]
+fn inside_slow(agg: *mut DeviceAgg, slot: u32, made: &Allocation, notes: &Notes) {
+    add!(&raw mut (*agg).sac_attempts, notes.sac_attempts);
+    add!(&raw mut (*agg).alloc_slow, notes.slow);
+    if notes.tree_failed == 0 {
+        return;
     }
-    if made.addr == 0 {
-        event::send(Kind::AllocFailed, facts);
+    add!(&raw mut (*agg).tree_failed, notes.tree_failed);
+    if notes.flushes != 0 {
+        add!(&raw mut (*agg).cache_flushes, notes.flushes);
+        event::send(Kind::CacheFlush, made.facts(slot));
+    }
+    if notes.sac_failed != 0 {
+        add!(&raw mut (*agg).sac_failed, notes.sac_failed);
+        let kind = if made.addr >> 32 != 0 { Kind::FellBack } else { Kind::SacFailed };
+        event::send(kind, made.facts(slot));
     }
 }
 
@@ -168,8 +182,7 @@ fn inside(agg: *mut DeviceAgg, slot: u32, made: &Allocation, notes: Notes) {
 fn slow_call(ctx: *mut c_void, slot: u32, made: &Allocation, ns: u64) {
     let stacks = (&raw const STACKS).cast_mut().cast();
     let stack = unsafe { bpf_get_stackid(ctx, stacks, u64::from(BPF_F_FAST_STACK_CMP)) } as i32;
-    let facts = Facts { dev: made.dev as u64, addr: made.addr, size: made.size, arg: ns, slot, stack, iovad: 0 };
-    event::send(Kind::SlowCall, facts);
+    event::send(Kind::SlowCall, Facts { arg: ns, stack, ..made.facts(slot) });
 }
 
 /// `unsigned long alloc_iova_fast(struct iova_domain *iovad, unsigned long size, unsigned long limit_pfn, bool
@@ -183,6 +196,7 @@ pub fn fast_enter(ctx: FEntryContext) -> i32 {
         lost!(inner_unowned);
         return 0;
     };
+    let open = open.as_ptr();
     unsafe {
         let attempt = u16::from(flush == 0);
         (*open).notes.sac_attempts += attempt;

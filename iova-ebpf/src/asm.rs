@@ -31,10 +31,22 @@ pub fn low32<T>(pointer: *const T) -> u64 {
     low
 }
 
-/// `value`, at most `max`, in a form whose bound the optimiser cannot take away from the verifier.
+/// `value`, of which the verifier knows nothing any more. Costs nothing: the "byte swap" to the order it is in already
+/// is no instruction on x86, and the verifier takes its result for unknown.
+///
+/// Two uses: branches that only differ in a number then end in one state, so verification stays linear; and 5.10, which
+/// follows impossible branches, can't derive contradictory bounds from them and refuse the pointer made with them.
+#[inline(always)]
+pub fn forget(value: u64) -> u64 {
+    let mut unknown = value;
+    unsafe { asm!("{v} = le64 {v}", v = inout(reg) unknown, options(pure, nomem, nostack)) }
+    unknown
+}
+
+/// `value`, at most `MAX`, in a form whose bound the optimiser cannot take away from the verifier.
 #[inline(always)]
 pub fn at_most<const MAX: u64>(value: u64) -> u64 {
-    let mut bounded = value;
+    let mut bounded = forget(value);
     unsafe {
         asm!(
             "if {v} <= {max} goto +1",
@@ -46,3 +58,16 @@ pub fn at_most<const MAX: u64>(value: u64) -> u64 {
     }
     bounded
 }
+
+/// One step of finding the highest set bit of `v`: if any bit at or above `test` is set, shifts `v` down and counts it.
+macro_rules! narrow {
+    ($v:ident, $count:ident, $test:literal, $shift:literal, $step:expr) => {
+        if $v >> $test != 0 {
+            $v >>= $shift;
+            $count += $step;
+        }
+        $v = crate::asm::forget($v);
+        $count = crate::asm::forget($count);
+    };
+}
+pub(crate) use narrow;

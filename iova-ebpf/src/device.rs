@@ -57,7 +57,7 @@ fn find_or_assign(dev: Ptr, iovad: impl FnOnce() -> Ptr) -> u32 {
     };
     let info = DeviceInfo { dev: key, iovad: iovad() as u64, group: group_of(dev), slot: number };
     if DEVICE_SLOTS.insert(key, info, u64::from(aya_ebpf::bindings::BPF_NOEXIST)).is_ok() {
-        event::send(Kind::DeviceNew, event::Facts { dev: key, iovad: info.iovad, slot: number, ..event::Facts::NONE });
+        event::send(Kind::DeviceNew, event::Facts { dev: key, iovad: info.iovad, arg: info.group as u64, slot: number, ..event::Facts::NONE });
         return number;
     }
     // Another CPU was first, or the table is full.
@@ -67,14 +67,13 @@ fn find_or_assign(dev: Ptr, iovad: impl FnOnce() -> Ptr) -> u32 {
 
 /// Forgets a device that is being removed, so that another one at the same address gets a slot of its own.
 #[inline(always)]
-pub fn forget(dev: u64) {
-    let Some(info) = DEVICE_SLOTS.get_ptr(dev) else { return };
+pub fn forget(dev: Ptr) {
+    let key = dev as u64;
+    let Some(info) = DEVICE_SLOTS.get_ptr(key) else { return };
     let number = unsafe { (*info).slot };
-    event::send(Kind::DeviceGone, event::Facts { dev, slot: number, ..event::Facts::NONE });
-    let _ = DEVICE_SLOTS.remove(dev);
-    let low = dev & 0xffff_ffff;
-    let index = at_most::<1023>(((low >> 10) ^ (low >> 20)) & 1023) as u32;
-    if let Some(hint) = SLOT_HINTS.get_ptr_mut(index) {
+    event::send(Kind::DeviceGone, event::Facts { dev: key, slot: number, ..event::Facts::NONE });
+    let _ = DEVICE_SLOTS.remove(key);
+    if let Some(hint) = SLOT_HINTS.get_ptr_mut(hint_index(dev)) {
         unsafe { *hint = SLOT_OTHER };
     }
 }

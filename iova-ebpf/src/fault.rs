@@ -9,7 +9,7 @@ use iova_common::offsets::ABSENT;
 
 use crate::device;
 use crate::event::{self, Facts};
-use crate::kernel::{arg, offset};
+use crate::kernel::{arg, arg_ptr, offset};
 
 /// Fault status register (Intel VT-d specification, 11.4.9.1 of revision 4.1): bit 1 = a record is pending, bits 15:8 =
 /// index of the first one.
@@ -79,6 +79,6 @@ pub fn fault_tracepoint(ctx: BtfTracePointContext) -> i32 {
 /// `iommu:remove_device_from_group(int group_id, struct device *dev)`.
 #[btf_tracepoint(function = "remove_device_from_group")]
 pub fn device_gone(ctx: BtfTracePointContext) -> i32 {
-    device::forget(arg(ctx.as_ptr(), 1));
+    device::forget(arg_ptr(ctx.as_ptr(), 1));
     0
 }

@@ -23,7 +23,7 @@ pub fn cache_flush_enter(ctx: FEntryContext) -> i32 {
     }
     // CPU hotplug calls it too, with no allocation around.
     if let Some(open) = frame::around(ctx) {
-        let notes = unsafe { &mut (*open).notes };
+        let notes = unsafe { &mut (*open.as_ptr()).notes };
         if notes.retry == 0 {
             notes.flushes += 1;
             notes.retry = 1;

@@ -9,8 +9,11 @@
 //! that is preempted and returns on another CPU leaves its way behind; it is taken back when found stale, and the call
 //! is counted without what the frame would have told (`frames_lost`).
 
+use core::ptr::NonNull;
+
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 
+use crate::kernel::config;
 use crate::maps::{FRAMES, lost};
 
 /// Open calls of one kind per CPU: task, softirq, hardirq, and one to spare.
@@ -29,12 +32,14 @@ pub struct Frame {
     pub tag: u64,
     /// Entry time, 0 if this call is not timed.
     pub start: u64,
+    /// Highest address the device may use; only kept where `alloc_iova_fast` is not traced.
+    pub limit: u64,
     /// What happened inside.
     pub notes: Notes,
 }
 
-/// What the inner functions saw during one allocation. Fits two words, so that "nothing" is a cheap test.
-#[repr(C)]
+/// What the inner functions saw during one allocation. The counts fit one word, so that the usual cases are one test.
+#[repr(C, align(8))]
 #[derive(Clone, Copy)]
 pub struct Notes {
     /// `alloc_iova_fast` calls limited to 4 GiB that did not flush caches: SAC attempts.
@@ -56,6 +61,17 @@ pub struct Notes {
 }
 
 impl Notes {
+    /// [`Self::counts`] when nothing was noted.
+    pub const NOTHING: u64 = 0;
+    /// [`Self::counts`] of the usual allocation: one attempt below 4 GiB, served from a cache.
+    pub const ONE_SAC_ATTEMPT: u64 = 1;
+
+    /// The first four counts as one number; little endian, as all kernels with a VT-d, AMD-Vi or ARM SMMU are.
+    #[inline(always)]
+    pub fn counts(&self) -> u64 {
+        unsafe { core::ptr::from_ref(self).cast::<u64>().read() }
+    }
+
     /// Nothing happened.
     pub const NONE: Self =
         Self { sac_attempts: 0, sac_failed: 0, slow: 0, tree_failed: 0, flushes: 0, retry: 0, in_sac: 0, pad: 0 };
@@ -86,8 +102,8 @@ pub struct Timer {
 
 /// This CPU's open calls.
 #[inline(always)]
-pub fn mine() -> Option<*mut Frames> {
-    FRAMES.get_ptr_mut(0)
+pub fn mine() -> Option<NonNull<Frames>> {
+    FRAMES.get_ptr_mut(0).and_then(NonNull::new)
 }
 
 /// True for one call in `mask + 1`.
@@ -103,8 +119,9 @@ fn sampled(seen: *mut u64, mask: u32) -> bool {
 
 /// Opens an allocation; `mask` decides whether it is timed.
 #[inline(always)]
-pub fn open_alloc<T>(ctx: *const T, mask: u32) {
+pub fn open_alloc<T>(ctx: *const T, mask: u32, limit: u64) {
     let Some(frames) = mine() else { return };
+    let frames = frames.as_ptr();
     let ways = unsafe { &raw mut (*frames).alloc }.cast::<Frame>();
     let timed = sampled(unsafe { &raw mut (*frames).alloc_seen }, mask);
     for way in 0..WAYS {
@@ -112,6 +129,9 @@ pub fn open_alloc<T>(ctx: *const T, mask: u32) {
         if unsafe { (*frame).tag } == 0 {
             unsafe {
                 (*frame).notes = Notes::NONE;
+                if config!(fast_hook) == 0 {
+                    (*frame).limit = limit;
+                }
                 (*frame).tag = ctx as u64;
                 (*frame).start = if timed { bpf_ktime_get_ns() } else { 0 };
             }
@@ -138,14 +158,15 @@ fn reclaim_alloc(ways: *mut Frame) {
     }
 }
 
-/// The allocation that `ctx` returns from.
+/// The allocation that `ctx` returns from. (`NonNull`, because "none" is then a null pointer: in an `Option` of a raw
+/// pointer it is an unset register, which the verifier refuses to see copied.)
 #[inline(always)]
-pub fn find_alloc<T>(frames: *mut Frames, ctx: *const T) -> Option<*mut Frame> {
-    let ways = unsafe { &raw mut (*frames).alloc }.cast::<Frame>();
+pub fn find_alloc<T>(ctx: *const T) -> Option<NonNull<Frame>> {
+    let ways = unsafe { &raw mut (*mine()?.as_ptr()).alloc }.cast::<Frame>();
     for way in 0..WAYS {
         let frame = unsafe { ways.add(way) };
         if unsafe { (*frame).tag } == ctx as u64 {
-            return Some(frame);
+            return NonNull::new(frame);
         }
     }
     None
@@ -154,14 +175,13 @@ pub fn find_alloc<T>(frames: *mut Frames, ctx: *const T) -> Option<*mut Frame> {
 /// The allocation inside which a function with saved arguments at `ctx` runs. Newest first: a hard interrupt inside a
 /// soft one shares its stack, and both may be near.
 #[inline(always)]
-pub fn around<T>(ctx: *const T) -> Option<*mut Frame> {
-    let frames = mine()?;
-    let ways = unsafe { &raw mut (*frames).alloc }.cast::<Frame>();
+pub fn around<T>(ctx: *const T) -> Option<NonNull<Frame>> {
+    let ways = unsafe { &raw mut (*mine()?.as_ptr()).alloc }.cast::<Frame>();
     for way in [3, 2, 1, 0] {
         let frame = unsafe { ways.add(way) };
         let tag = unsafe { core::ptr::read_volatile(&raw const (*frame).tag) };
         if tag > ctx as u64 && tag.wrapping_sub(NEAR) < ctx as u64 {
-            return Some(frame);
+            return NonNull::new(frame);
         }
     }
     None
@@ -214,6 +234,7 @@ fn close_timer<T>(timers: *mut Timer, ctx: *const T) -> Option<u64> {
 #[inline(always)]
 pub fn open_free<T>(ctx: *const T, mask: u32) {
     let Some(frames) = mine() else { return };
+    let frames = frames.as_ptr();
     if sampled(unsafe { &raw mut (*frames).free_seen }, mask) {
         open_timer(unsafe { &raw mut (*frames).free }.cast(), ctx);
     }
@@ -222,19 +243,19 @@ pub fn open_free<T>(ctx: *const T, mask: u32) {
 /// Closes an unmap.
 #[inline(always)]
 pub fn close_free<T>(ctx: *const T) -> Option<u64> {
-    close_timer(unsafe { &raw mut (*mine()?).free }.cast(), ctx)
+    close_timer(unsafe { &raw mut (*mine()?.as_ptr()).free }.cast(), ctx)
 }
 
 /// Opens a `dma_map` call.
 #[inline(always)]
 pub fn open_map<T>(ctx: *const T) {
     if let Some(frames) = mine() {
-        open_timer(unsafe { &raw mut (*frames).map }.cast(), ctx);
+        open_timer(unsafe { &raw mut (*frames.as_ptr()).map }.cast(), ctx);
     }
 }
 
 /// Closes a `dma_map` call.
 #[inline(always)]
 pub fn close_map<T>(ctx: *const T) -> Option<u64> {
-    close_timer(unsafe { &raw mut (*mine()?).map }.cast(), ctx)
+    close_timer(unsafe { &raw mut (*mine()?.as_ptr()).map }.cast(), ctx)
 }

@@ -1,9 +1,9 @@
 //! Recording one latency. The layout is [`iova_common::hist`]'s.
 
 use iova_common::agg::Latency;
-use iova_common::hist::{MAX_EXP, OVERFLOW};
+use iova_common::hist::{MAX_EXP, OVERFLOW, SUB_BITS};
 
-use crate::asm::{add, at_most, increment32};
+use crate::asm::{add, at_most, increment32, narrow};
 
 /// The bucket of `ns`: shifts it down to four bits, remembering how far. No loop, no multiplication.
 #[inline(always)]
@@ -12,30 +12,12 @@ fn bucket(ns: u64) -> u64 {
         return u64::from(OVERFLOW);
     }
     let (mut v, mut shift) = (ns, 0);
-    if v >> 20 != 0 {
-        v >>= 16;
-        shift += 16 << 3;
-    }
-    if v >> 12 != 0 {
-        v >>= 8;
-        shift += 8 << 3;
-    }
-    if v >> 8 != 0 {
-        v >>= 4;
-        shift += 4 << 3;
-    }
-    if v >> 6 != 0 {
-        v >>= 2;
-        shift += 2 << 3;
-    }
-    if v >> 5 != 0 {
-        v >>= 1;
-        shift += 1 << 3;
-    }
-    if v >> 4 != 0 {
-        v >>= 1;
-        shift += 1 << 3;
-    }
+    narrow!(v, shift, 20, 16, 16 << SUB_BITS);
+    narrow!(v, shift, 12, 8, 8 << SUB_BITS);
+    narrow!(v, shift, 8, 4, 4 << SUB_BITS);
+    narrow!(v, shift, 6, 2, 2 << SUB_BITS);
+    narrow!(v, shift, 5, 1, 1 << SUB_BITS);
+    narrow!(v, shift, 4, 1, 1 << SUB_BITS);
     shift + v
 }
 

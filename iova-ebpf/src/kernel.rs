@@ -5,10 +5,10 @@ use iova_common::offsets::{ABSENT, Offsets};
 
 /// Set by user space before load; `.rodata` is frozen, so the verifier treats it as constant.
 #[unsafe(no_mangle)]
-static OFFSETS: Offsets = Offsets::NONE;
+pub static OFFSETS: Offsets = Offsets::NONE;
 /// The same for the configuration.
 #[unsafe(no_mangle)]
-static CONFIG: Config = Config::DEFAULT;
+pub static CONFIG: Config = Config::DEFAULT;
 
 /// A pointer into the kernel, as the verifier typed it.
 pub type Ptr = *const u8;
@@ -16,7 +16,7 @@ pub type Ptr = *const u8;
 /// One field of [`CONFIG`].
 macro_rules! config {
     ($field:ident) => {
-        unsafe { core::ptr::read_volatile(&raw const (*crate::kernel::config_ptr()).$field) }
+        crate::kernel::constant(|| &raw const crate::kernel::CONFIG.$field)
     };
 }
 pub(crate) use config;
@@ -24,19 +24,15 @@ pub(crate) use config;
 /// One field of [`OFFSETS`].
 macro_rules! offset {
     ($field:ident) => {
-        unsafe { core::ptr::read_volatile(&raw const (*crate::kernel::offsets_ptr()).$field) }
+        crate::kernel::constant(|| &raw const crate::kernel::OFFSETS.$field)
     };
 }
 pub(crate) use offset;
 
+/// Reads a constant that user space may have changed after compilation.
 #[inline(always)]
-pub const fn config_ptr() -> *const Config {
-    &raw const CONFIG
-}
-
-#[inline(always)]
-pub const fn offsets_ptr() -> *const Offsets {
-    &raw const OFFSETS
+pub fn constant<T: Copy>(place: impl FnOnce() -> *const T) -> T {
+    unsafe { core::ptr::read_volatile(place()) }
 }
 
 /// Loads a field, `None` where the kernel has no such field. A bad pointer reads as 0: the verifier makes these loads

@@ -8,7 +8,7 @@ use core::ffi::c_void;
 use crate::asm::add;
 use crate::domain;
 use crate::frame;
-use crate::kernel::{Ptr, arg_ptr, field, offset};
+use crate::kernel::{Ptr, arg, arg_ptr, config, field, offset};
 use crate::maps::{DOMAIN_SLOTS, lost};
 
 /// First page frame at 4 GiB, for 4 KiB pages (`dma_32bit_pfn` of every domain on x86).
@@ -39,7 +39,7 @@ fn pages(iova: Ptr) -> Option<Pages> {
 pub fn search_exit(ctx: FExitContext) -> i32 {
     let ctx = ctx.as_ptr();
     let found = arg_ptr(ctx, 4);
-    note(ctx, found.is_null());
+    note(ctx, found.is_null(), arg(ctx, 2) < PFN_4G);
     if !found.is_null() {
         added(arg_ptr(ctx, 0) as u64, found);
     }
@@ -47,21 +47,26 @@ pub fn search_exit(ctx: FExitContext) -> i32 {
 }
 
 /// Tells the allocation around this search. After a flush the same `alloc_iova_fast` searches again: that is one slow
-/// call, not two.
+/// call, not two. `low` says that the search was limited to 4 GiB.
 #[inline(always)]
-fn note(ctx: *mut c_void, failed: bool) {
+fn note(ctx: *mut c_void, failed: bool, low: bool) {
     let Some(open) = frame::around(ctx) else {
         lost!(inner_unowned);
         return;
     };
-    let notes = unsafe { &mut (*open).notes };
+    let notes = unsafe { &mut (*open.as_ptr()).notes };
     if notes.retry == 0 {
         notes.slow += 1;
     }
     notes.retry = 0;
     if failed {
         notes.tree_failed += 1;
-        notes.sac_failed += notes.in_sac;
+        let in_sac = if config!(fast_hook) != 0 {
+            notes.in_sac
+        } else {
+            u16::from(low && unsafe { (*open.as_ptr()).limit } >> 32 != 0)
+        };
+        notes.sac_failed += in_sac;
     }
     notes.in_sac = 0;
 }

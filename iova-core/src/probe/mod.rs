@@ -1,1 +1,166 @@
 //! The live source: load and attach the eBPF programs, read their maps.
+//!
+//! Everything is held by file descriptors: when the process ends, however it ends, the kernel detaches the programs
+//! and frees the maps. Nothing is pinned.
+
+mod attach;
+mod events;
+pub mod hooks;
+mod read;
+mod sys;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use aya::Ebpf;
+use aya::maps::MapError;
+
+use crate::kernel::Kernel;
+use crate::sample::Sample;
+use hooks::Role;
+
+/// How closely to look. Each profile adds to the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Profile {
+    /// Counts, and the latency of one allocation in 64.
+    Light,
+    /// Adds SAC attempts, the latency of every allocation and of one free in 16, flush-queue timer runs.
+    #[default]
+    Default,
+    /// Adds the latency of every free and of `dma_map`, lock waits, and stacks of slow calls.
+    Full,
+}
+
+impl Profile {
+    /// All of them, least first.
+    pub const ALL: [Self; 3] = [Self::Light, Self::Default, Self::Full];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Default => "default",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|profile| profile.name() == text)
+            .ok_or_else(|| format!("there is no profile '{text}': use light, default or full"))
+    }
+}
+
+/// A hook that could not be used, and what that costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Kernel function or tracepoint.
+    pub hook: &'static str,
+    /// Metric that is missing.
+    pub metric: &'static str,
+    /// Why.
+    pub why: String,
+}
+
+/// Why the tracer can't work. Each sentence says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// Built without the programs.
+    #[error("this binary was built without its eBPF programs: build it with `cargo xtask build`")]
+    NoObject,
+    /// Missing privileges.
+    #[error(
+        "the kernel refused to load eBPF programs (permission denied): run as root, or grant CAP_BPF and CAP_PERFMON \
+         (kernels before 5.8: CAP_SYS_ADMIN)"
+    )]
+    NotPermitted,
+    /// lockdown=confidentiality.
+    #[error(
+        "lockdown=confidentiality forbids reading kernel memory from eBPF: boot with lockdown=integrity or none to \
+         measure"
+    )]
+    LockedDown,
+    /// The object could not be loaded.
+    #[error("the eBPF object can't be loaded: {0}")]
+    Load(#[from] aya::EbpfError),
+    /// BTF that aya can't parse.
+    #[error("this kernel's BTF can't be used: {0}")]
+    Btf(#[from] aya::BtfError),
+    /// No allocation hook at all.
+    #[error(
+        "no hook for IOVA allocations could be used on kernel {release}: {why}; run `iova doctor` for the whole list"
+    )]
+    NoHook {
+        /// `uname -r`.
+        release: String,
+        /// What the kernel said.
+        why: String,
+    },
+    /// A map could not be read.
+    #[error("the counters can't be read: {0}")]
+    Read(#[from] std::io::Error),
+    /// A map is not what it should be.
+    #[error("map {name}: {error}")]
+    Map {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong.
+        error: MapError,
+    },
+}
+
+/// The attached programs and the running totals.
+pub struct Tracer {
+    ebpf: Ebpf,
+    profile: Profile,
+    skipped: Vec<Skipped>,
+    /// Roles that are filled: what is measured at all.
+    roles: BTreeMap<Role, usize>,
+    totals: read::Totals,
+    symbols: std::sync::Arc<crate::kernel::Symbols>,
+}
+
+impl Tracer {
+    /// Loads and attaches everything the profile wants and the kernel offers. `max_devices` sizes the per-device maps;
+    /// devices beyond it (and 16 spare ones for hot-plug) are counted together as "other".
+    pub fn attach(kernel: &Kernel, profile: Profile, max_devices: usize) -> Result<Self, ProbeError> {
+        attach::attach(kernel, profile, max_devices)
+    }
+
+    /// Names the domains that exist, so that lock waits are seen before a domain's first slow allocation.
+    pub fn know_domains(&mut self, iovads: impl IntoIterator<Item = u64>) -> Result<(), ProbeError> {
+        attach::know_domains(&mut self.ebpf, iovads)
+    }
+
+    /// Reads all counters: cumulative since attach. To be called at least every ten seconds, because the kernel's
+    /// histogram buckets have 32 bits.
+    pub fn sample(&mut self) -> Result<Sample, ProbeError> {
+        read::sample(self)
+    }
+
+    /// Hooks that could not be used.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    /// The profile it runs with.
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    fn has(&self, role: Role) -> bool {
+        self.roles.contains_key(&role)
+    }
+}

@@ -1,0 +1,178 @@
+//! Loading and attaching.
+
+use std::collections::BTreeMap;
+
+use aya::maps::{Map, MapData, Queue};
+use aya::programs::{FEntry, FExit, ProgramError};
+use aya::{Btf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned};
+use iova_common::config::Config;
+
+use super::hooks::{HOOKS, Hook, Place, Role};
+use super::{ProbeError, Profile, Skipped, Tracer, read, sys};
+use crate::kernel::{Kernel, Lockdown};
+
+static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/iova.bpf.o"));
+
+/// Slots beyond the devices and domains known at start, for those that come later.
+const SPARE: u32 = 16;
+/// Slots there can be at most: the size of the queues of free slots.
+const MOST: u32 = 4096;
+/// A call this slow is worth an event and its stack in profile `full`, ns.
+const SLOW_CALL_NS: u64 = 50_000;
+
+pub(super) fn attach(kernel: &Kernel, profile: Profile, max_devices: usize) -> Result<Tracer, ProbeError> {
+    if OBJECT.is_empty() {
+        return Err(ProbeError::NoObject);
+    }
+    sys::raise_memlock();
+    let slots = u32::try_from(max_devices).unwrap_or(MOST).saturating_add(SPARE + 1).min(MOST);
+    let offsets = kernel.offsets();
+    let config = config(profile, usable(kernel, profile, Role::Fast));
+    let mut ebpf = EbpfLoader::new()
+        .override_global("OFFSETS", &offsets, true)
+        .override_global("CONFIG", &config, true)
+        .map_max_entries("DEVICES", slots)
+        .map_max_entries("MAPS", if profile >= Profile::Full { slots } else { 1 })
+        .map_max_entries("DOMAINS", slots)
+        .load(OBJECT)
+        .map_err(|error| load_error(kernel, error))?;
+    give_out(&mut ebpf, "FREE_SLOTS", 1..slots)?;
+    give_out(&mut ebpf, "FREE_DOMAIN_SLOTS", 0..slots)?;
+    let btf = Btf::from_sys_fs()?;
+    let (roles, skipped) = attach_all(&mut ebpf, &btf, kernel, profile)?;
+    let totals = read::Totals::new(slots, &config)?;
+    Ok(Tracer { ebpf, profile, skipped, roles, totals, symbols: kernel.symbols.clone() })
+}
+
+fn config(profile: Profile, fast_hook: bool) -> Config {
+    let base = Config { fast_hook: u32::from(fast_hook), ..Config::DEFAULT };
+    match profile {
+        Profile::Light => Config { alloc_sample_mask: 63, free_latency: 0, ..base },
+        Profile::Default => Config { free_sample_mask: 15, ..base },
+        Profile::Full => Config { slow_call_ns: SLOW_CALL_NS, ..base },
+    }
+}
+
+/// True if some hook of `role` will be attached.
+fn usable(kernel: &Kernel, profile: Profile, role: Role) -> bool {
+    HOOKS.iter().any(|hook| hook.role == role && hook.from <= profile && exists(kernel, hook))
+}
+
+fn load_error(kernel: &Kernel, error: EbpfError) -> ProbeError {
+    let denied = match &error {
+        EbpfError::MapError(aya::maps::MapError::CreateError { io_error, .. }) => {
+            io_error.kind() == std::io::ErrorKind::PermissionDenied
+        }
+        _ => false,
+    };
+    match kernel.lockdown() {
+        Lockdown::Confidentiality if denied => ProbeError::LockedDown,
+        _ if denied => ProbeError::NotPermitted,
+        _ => ProbeError::Load(error),
+    }
+}
+
+/// The map called `name`.
+fn map<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Map, ProbeError> {
+    ebpf.map_mut(name).ok_or(ProbeError::NoObject)
+}
+
+fn give_out(ebpf: &mut Ebpf, name: &'static str, slots: std::ops::Range<u32>) -> Result<(), ProbeError> {
+    let fail = |error| ProbeError::Map { name, error };
+    let mut queue: Queue<&mut MapData, u32> = Queue::try_from(map(ebpf, name)?).map_err(fail)?;
+    for slot in slots {
+        queue.push(slot, 0).map_err(fail)?;
+    }
+    Ok(())
+}
+
+pub(super) fn know_domains(ebpf: &mut Ebpf, iovads: impl IntoIterator<Item = u64>) -> Result<(), ProbeError> {
+    for iovad in iovads {
+        let name = "FREE_DOMAIN_SLOTS";
+        let mut queue: Queue<_, u32> =
+            Queue::try_from(map(ebpf, name)?).map_err(|error| ProbeError::Map { name, error })?;
+        let Ok(slot) = queue.pop(0) else { return Ok(()) };
+        let name = "DOMAIN_SLOTS";
+        let mut slots: aya::maps::HashMap<_, u64, u32> =
+            aya::maps::HashMap::try_from(map(ebpf, name)?).map_err(|error| ProbeError::Map { name, error })?;
+        // A slow allocation may have been faster; its slot is then the right one and ours stays unused.
+        let _ = slots.insert(iovad, slot, 1);
+    }
+    Ok(())
+}
+
+fn exists(kernel: &Kernel, hook: &Hook) -> bool {
+    match hook.place {
+        Place::Entry | Place::Exit => kernel.hookable(hook.target),
+        // The type of a tracepoint's arguments is a typedef of this name.
+        Place::Tracepoint => kernel.symbols.exists(&format!("__tracepoint_{}", hook.target)),
+    }
+}
+
+type Attached = (BTreeMap<Role, usize>, Vec<Skipped>);
+
+fn attach_all(ebpf: &mut Ebpf, btf: &Btf, kernel: &Kernel, profile: Profile) -> Result<Attached, ProbeError> {
+    let mut roles = BTreeMap::new();
+    let mut failed: Vec<(Role, Skipped)> = Vec::new();
+    for hook in HOOKS.iter().filter(|hook| hook.from <= profile) {
+        let why = if exists(kernel, hook) {
+            match attach_one(ebpf, btf, hook) {
+                Ok(()) => {
+                    *roles.entry(hook.role).or_insert(0) += 1;
+                    continue;
+                }
+                Err(error) => reason(&error),
+            }
+        } else {
+            "this kernel has no such function or tracepoint to hook".to_owned()
+        };
+        failed.push((hook.role, Skipped { hook: hook.target, metric: hook.role.metric(), why }));
+    }
+    if !roles.contains_key(&Role::Alloc) {
+        let why = failed.iter().find(|(role, _)| *role == Role::Alloc).map(|(_, skipped)| skipped.why.clone());
+        let why = why.unwrap_or_default();
+        // The verifier says EACCES too; EPERM is about privileges only.
+        if why.contains("Operation not permitted") {
+            return Err(ProbeError::NotPermitted);
+        }
+        return Err(ProbeError::NoHook { release: kernel.release.clone(), why });
+    }
+    failed.retain(|(role, _)| !roles.contains_key(role));
+    Ok((roles, failed.into_iter().map(|(_, skipped)| skipped).collect()))
+}
+
+fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> Result<(), ProgramError> {
+    let program = ebpf.program_mut(hook.program).ok_or(ProgramError::NotLoaded)?;
+    match hook.place {
+        Place::Entry => {
+            let program: &mut FEntry = program.try_into()?;
+            program.load(hook.target, btf)?;
+            program.attach()?;
+        }
+        Place::Exit => {
+            let program: &mut FExit = program.try_into()?;
+            program.load(hook.target, btf)?;
+            program.attach()?;
+        }
+        Place::Tracepoint => {
+            let program: &mut aya::programs::BtfTracePoint = program.try_into()?;
+            program.load(hook.target, btf)?;
+            program.attach()?;
+        }
+    }
+    Ok(())
+}
+
+/// The error and what caused it, without the verifier's log (unless asked for: it is long).
+fn reason(error: &ProgramError) -> String {
+    match error {
+        ProgramError::LoadError { io_error, verifier_log } => {
+            if std::env::var_os("IOVA_VERIFIER_LOG").is_some() {
+                return format!("{io_error}\n{verifier_log}");
+            }
+            format!("the kernel refused the program: {io_error}")
+        }
+        ProgramError::SyscallError(error) => format!("{}: {}", error.call, error.io_error),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,147 @@
+//! THE table of hooks: which program goes where, in which profile, and what is lost without it.
+
+use super::Profile;
+
+/// How a program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At a function's entry.
+    Entry,
+    /// At a function's return.
+    Exit,
+    /// At a tracepoint, with typed arguments.
+    Tracepoint,
+}
+
+/// One program and its place.
+#[derive(Clone, Copy, Debug)]
+pub struct Hook {
+    /// Name of the program in the eBPF object.
+    pub program: &'static str,
+    /// Kernel function or tracepoint.
+    pub target: &'static str,
+    /// How it attaches.
+    pub place: Place,
+    /// The least profile that uses it.
+    pub from: Profile,
+    /// Hooks with the same job share a role; the job is done if one of them attaches.
+    pub role: Role,
+}
+
+/// What a hook is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Allocations per device: count, size, address.
+    Alloc,
+    /// Latency of allocations, and what belongs to which.
+    AllocEntry,
+    /// SAC attempts.
+    Fast,
+    /// Rcache misses, failures, what enters the tree.
+    Search,
+    /// What leaves the tree.
+    Remove,
+    /// Reservations made later.
+    Reserve,
+    /// Death of a domain.
+    DomainGone,
+    /// Cache flushes.
+    CacheFlush,
+    /// Frees per device.
+    Free,
+    /// Latency of frees.
+    FreeLatency,
+    /// Frees of the two-step API.
+    FreeTwoStep,
+    /// Latency of those.
+    FreeTwoStepLatency,
+    /// Flush-queue timer.
+    FqTimer,
+    /// Flush-queue timer, entry.
+    FqTimerEntry,
+    /// DMA faults.
+    Fault,
+    /// Removal of devices.
+    DeviceGone,
+    /// Latency of `dma_map`.
+    Map,
+    /// The same, entry.
+    MapEntry,
+    /// Waits for the tree lock.
+    LockWait,
+    /// The same, begin.
+    LockWaitBegin,
+}
+
+impl Role {
+    /// The metric that is missing without this role, if its absence costs one.
+    pub fn metric(self) -> &'static str {
+        match self {
+            Self::Alloc => "alloc.count",
+            Self::AllocEntry => "alloc.latency_ns",
+            Self::Fast => "alloc.sac_attempts",
+            Self::Search => "alloc.slow",
+            Self::Remove | Self::Reserve | Self::DomainGone => "low_space",
+            Self::CacheFlush => "cache.flushes",
+            Self::Free | Self::FreeTwoStep => "free.count",
+            Self::FreeLatency | Self::FreeTwoStepLatency => "free.latency_ns",
+            Self::FqTimer | Self::FqTimerEntry => "fq.timer_ns",
+            Self::Fault => "faults.count",
+            Self::DeviceGone => "device removal",
+            Self::Map | Self::MapEntry => "map.latency_ns",
+            Self::LockWait | Self::LockWaitBegin => "lock.wait_ns",
+        }
+    }
+}
+
+const fn hook(program: &'static str, target: &'static str, place: Place, from: Profile, role: Role) -> Hook {
+    Hook { program, target, place, from, role }
+}
+
+use Place::{Entry, Exit, Tracepoint};
+use Profile::{Default as Usual, Full, Light};
+
+/// In the order of attachment: the return of an allocation before its entry (an entry without a return would leave
+/// frames open), and the functions inside last.
+pub const HOOKS: &[Hook] = &[
+    hook("device_gone", "remove_device_from_group", Tracepoint, Light, Role::DeviceGone),
+    hook("alloc_exit", "iommu_dma_alloc_iova", Exit, Light, Role::Alloc),
+    hook("alloc_intel_exit", "intel_alloc_iova", Exit, Light, Role::Alloc),
+    hook("alloc_enter", "iommu_dma_alloc_iova", Entry, Light, Role::AllocEntry),
+    hook("alloc_intel_enter", "intel_alloc_iova", Entry, Light, Role::AllocEntry),
+    hook("free_exit", "__iommu_dma_unmap", Exit, Usual, Role::FreeLatency),
+    hook("free_intel_exit", "intel_unmap", Exit, Usual, Role::FreeLatency),
+    hook("free_two_step_exit", "dma_iova_free", Exit, Usual, Role::FreeTwoStepLatency),
+    hook("free_enter", "__iommu_dma_unmap", Entry, Light, Role::Free),
+    hook("free_intel_enter", "intel_unmap", Entry, Light, Role::Free),
+    hook("free_two_step_enter", "dma_iova_free", Entry, Light, Role::FreeTwoStep),
+    hook("cache_flush_enter", "free_cpu_cached_iovas", Entry, Light, Role::CacheFlush),
+    hook("search_exit", "alloc_iova", Exit, Light, Role::Search),
+    hook("remove_enter", "remove_iova", Entry, Light, Role::Remove),
+    hook("remove_old_enter", "private_free_iova", Entry, Light, Role::Remove),
+    hook("reserve_exit", "reserve_iova", Exit, Light, Role::Reserve),
+    hook("put_domain_enter", "put_iova_domain", Entry, Light, Role::DomainGone),
+    hook("fast_enter", "alloc_iova_fast", Entry, Usual, Role::Fast),
+    hook("fq_timer_exit", "fq_flush_timeout", Exit, Usual, Role::FqTimer),
+    hook("fq_timer_enter", "fq_flush_timeout", Entry, Usual, Role::FqTimerEntry),
+    hook("fault_intel_enter", "dmar_fault", Entry, Light, Role::Fault),
+    hook("fault_tracepoint", "io_page_fault", Tracepoint, Light, Role::Fault),
+    hook("map_page_exit", "iommu_dma_map_page", Exit, Full, Role::Map),
+    hook("map_page_enter", "iommu_dma_map_page", Entry, Full, Role::MapEntry),
+    hook("map_phys_exit", "iommu_dma_map_phys", Exit, Full, Role::Map),
+    hook("map_phys_enter", "iommu_dma_map_phys", Entry, Full, Role::MapEntry),
+    hook("map_sg_exit", "iommu_dma_map_sg", Exit, Full, Role::Map),
+    hook("map_sg_enter", "iommu_dma_map_sg", Entry, Full, Role::MapEntry),
+    hook("map_coherent_exit", "iommu_dma_alloc", Exit, Full, Role::Map),
+    hook("map_coherent_enter", "iommu_dma_alloc", Entry, Full, Role::MapEntry),
+    hook("map_two_step_exit", "dma_iova_try_alloc", Exit, Full, Role::Map),
+    hook("map_two_step_enter", "dma_iova_try_alloc", Entry, Full, Role::MapEntry),
+    hook("map_intel_page_exit", "intel_map_page", Exit, Full, Role::Map),
+    hook("map_intel_page_enter", "intel_map_page", Entry, Full, Role::MapEntry),
+    hook("map_intel_sg_exit", "intel_map_sg", Exit, Full, Role::Map),
+    hook("map_intel_sg_enter", "intel_map_sg", Entry, Full, Role::MapEntry),
+    hook("map_intel_coherent_exit", "intel_alloc_coherent", Exit, Full, Role::Map),
+    hook("map_intel_coherent_enter", "intel_alloc_coherent", Entry, Full, Role::MapEntry),
+    hook("lock_wait_end", "contention_end", Tracepoint, Full, Role::LockWait),
+    hook("lock_wait_begin", "contention_begin", Tracepoint, Full, Role::LockWaitBegin),
+];

@@ -1,0 +1,111 @@
+//! The three `bpf(2)` commands that aya does not offer.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+const MAP_LOOKUP_ELEM: libc::c_long = 1;
+const OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+const MAP_LOOKUP_BATCH: libc::c_long = 24;
+
+/// Offset of `recursion_misses` in `struct bpf_prog_info` (include/uapi/linux/bpf.h, since 5.12).
+const RECURSION_MISSES: usize = 208;
+
+#[repr(C)]
+struct LookupAttr {
+    map_fd: u32,
+    pad: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+#[repr(C)]
+struct BatchAttr {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map_fd: u32,
+    elem_flags: u64,
+    flags: u64,
+}
+
+#[repr(C)]
+struct InfoAttr {
+    bpf_fd: u32,
+    info_len: u32,
+    info: u64,
+}
+
+fn bpf<T>(command: libc::c_long, attr: &mut T) -> io::Result<()> {
+    // SAFETY: `attr` is a valid, initialised struct of the size passed, laid out as the kernel's union member for
+    // `command`; the pointers in it are to buffers that outlive the call.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attr), size_of::<T>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn raw(fd: BorrowedFd<'_>) -> u32 {
+    fd.as_raw_fd().cast_unsigned()
+}
+
+/// Reads the value (of all CPUs) at `index` of an array map into `value`, which must be as large as the kernel fills:
+/// the value size rounded up to 8, times the possible CPUs.
+pub(super) fn lookup(map: BorrowedFd<'_>, index: u32, value: &mut [u64]) -> io::Result<()> {
+    let mut attr = LookupAttr {
+        map_fd: raw(map),
+        pad: 0,
+        key: std::ptr::from_ref(&index) as u64,
+        value: value.as_mut_ptr() as u64,
+        flags: 0,
+    };
+    bpf(MAP_LOOKUP_ELEM, &mut attr)
+}
+
+/// Reads `count` values from the start of an array map in one call (per-CPU arrays: 5.13 and later).
+pub(super) fn lookup_batch(map: BorrowedFd<'_>, keys: &mut [u32], values: &mut [u64]) -> io::Result<usize> {
+    let mut next = 0u32;
+    let mut attr = BatchAttr {
+        in_batch: 0,
+        out_batch: std::ptr::from_mut(&mut next) as u64,
+        keys: keys.as_mut_ptr() as u64,
+        values: values.as_mut_ptr() as u64,
+        count: u32::try_from(keys.len()).unwrap_or(u32::MAX),
+        map_fd: raw(map),
+        elem_flags: 0,
+        flags: 0,
+    };
+    match bpf(MAP_LOOKUP_BATCH, &mut attr) {
+        Ok(()) => Ok(attr.count as usize),
+        // The end of the map was reached.
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(attr.count as usize),
+        Err(error) => Err(error),
+    }
+}
+
+/// How often the kernel skipped a program because it was already running on that CPU; `None` before 5.12.
+pub(super) fn recursion_misses(program: BorrowedFd<'_>) -> Option<u64> {
+    let mut info = [0u64; 32];
+    let mut attr = InfoAttr {
+        bpf_fd: raw(program),
+        info_len: u32::try_from(size_of_val(&info)).unwrap_or(0),
+        info: info.as_mut_ptr() as u64,
+    };
+    bpf(OBJ_GET_INFO_BY_FD, &mut attr).ok()?;
+    (attr.info_len as usize >= RECURSION_MISSES + 8).then(|| info[RECURSION_MISSES / 8])
+}
+
+/// Kernels before 5.11 charge BPF maps to RLIMIT_MEMLOCK. A refusal shows up when the maps are made.
+pub(super) fn raise_memlock() {
+    let all = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: a valid rlimit.
+    let _ = unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const all) };
+}
+
+/// CLOCK_MONOTONIC in ns: the clock of `bpf_ktime_get_ns`.
+pub(super) fn monotonic_ns() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a valid timespec; the clock exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+}
