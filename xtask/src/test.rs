@@ -18,6 +18,9 @@ pub(crate) struct Args {
     /// Only what needs no virtual machine
     #[arg(long)]
     pub(crate) host_only: bool,
+    /// Only the suites in virtual machines
+    #[arg(long, conflicts_with = "host_only")]
+    pub(crate) vm_only: bool,
     /// Only these kernels
     #[arg(long, value_enum, value_name = "LINE")]
     pub(crate) kernel: Vec<Line>,
@@ -32,7 +35,9 @@ pub(crate) struct Args {
 /// Runs every stage. The quick ones all get their say before it fails; virtual machines start only if they pass.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut stages = Stages::default();
-    host(&mut stages);
+    if !args.vm_only {
+        host(&mut stages);
+    }
     if !args.host_only && stages.failed.is_empty() {
         stages.run("suites in virtual machines", || vm_suites::run(args));
     }
