@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "iova_load.h"
 
+#define IL_MIN_MASK	20U
 #define IL_MAX_ORDER	10	/* 4 MiB, what every kernel's page allocator has */
 
 /* One buffer stands behind every mapping: mappings cost I/O addresses only. */
@@ -134,6 +135,8 @@ int il_args_mask_end(struct il_args *a, struct il_dev *d)
 	ret = il_arg_u64(a, "mask", &bits, 0, 0, 64) ?: il_args_end(a);
 	if (ret || !bits)
 		return ret;
+	if (bits < IL_MIN_MASK)
+		return il_bad(a, "mask: below %u bits", IL_MIN_MASK);
 	if (il_device(d)->driver) {
 		il_bad(a, "mask: %s has a driver, which owns the mask", d->name);
 		return -EBUSY;

@@ -14,6 +14,10 @@
  *	echo 'hold dev=00:03.0 size=64K count=100' > /dev/iova_load
  *	cat /dev/iova_load
  *
+ * Commands joined by ";" run with no other in between, up to the first that
+ * fails, and answer as one: "release dev=00:03.0; walk dev=00:03.0" sees the
+ * flush queues before their timer does.
+ *
  * A signal ends a long command early; it then answers with what it did and
  * stopped=1. Sizes take the suffixes K, M and G. A device is a PCI address
  * that an IOMMU translates for. "mask=BITS" works with every command that maps
@@ -412,7 +416,9 @@ static int il_run(char *line, struct il_result **res)
 		il_result_put(r);
 		return ret;
 	}
-	ret = il_run_line(line, r);
+	do {
+		ret = il_run_line(strsep(&line, ";"), r);
+	} while (!ret && line);
 	mutex_unlock(&il_mutex);
 
 	if (r->lost)

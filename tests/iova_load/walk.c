@@ -246,10 +246,9 @@ static void il_tally_nodes(struct il_snap *s, struct il_tally *t)
 		t->nodes[n->kind]++;
 		if (i && n->lo <= n[-1].hi)
 			t->overlaps++;
-		if (n->lo < limit) {
+		il_tally_gap(t, pos, min(n->lo, limit));
+		if (n->lo < limit)
 			t->pages[n->kind][0] += min(n->hi + 1, limit) - n->lo;
-			il_tally_gap(t, pos, n->lo);
-		}
 		if (n->hi >= limit)
 			t->pages[n->kind][1] += n->hi + 1 - max(n->lo, limit);
 		pos = max(pos, n->hi + 1);
