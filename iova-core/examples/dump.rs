@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use iova_core::doctor;
 use iova_core::inventory::Inventory;
 use iova_core::kernel::Kernel;
 use iova_core::snapshot::{self, DomainState};
@@ -10,7 +11,10 @@ fn main() {
     let start = Instant::now();
     let kernel = match Kernel::load() {
         Ok(kernel) => kernel,
-        Err(error) => return println!("error: {error}"),
+        Err(error) => {
+            let inventory = Inventory::collect(None);
+            return println!("error: {error}\n{:?}", doctor::survey(Err(&error), &inventory));
+        }
     };
     println!("kernel {} loaded in {:?}, {} types", kernel.release, start.elapsed(), kernel.btf.len());
     let start = Instant::now();
@@ -21,6 +25,9 @@ fn main() {
     }
     for sentence in &inventory.missing {
         println!("missing: {sentence}");
+    }
+    for ability in doctor::survey(Ok(&kernel), &inventory) {
+        println!("{:?} {}: {}", ability.state, ability.name, ability.found);
     }
     let start = Instant::now();
     let snapshot = snapshot::take(&kernel);

@@ -4,6 +4,7 @@
 //! the allocator, [`inventory`] the devices; [`model`] turns them into figures named in [`metric`]; [`finding`] says
 //! what is wrong with them. Nothing in this crate knows a terminal.
 
+pub mod doctor;
 pub mod finding;
 pub mod inventory;
 pub mod kernel;

@@ -1,0 +1,53 @@
+//! Which of the functions and tracepoints that are measured exist on this kernel.
+
+use super::{Ability, State};
+use crate::inventory::Inventory;
+use crate::kernel::Kernel;
+use crate::probe::hooks::{HOOKS, Hook, Place, Role};
+
+/// One line per metric: usable if for every job behind it one hook is.
+pub(super) fn survey(kernel: &Kernel, inventory: &Inventory) -> Vec<Ability> {
+    let mut metrics: Vec<&str> = Vec::new();
+    for hook in HOOKS {
+        if !metrics.contains(&hook.role.metric()) {
+            metrics.push(hook.role.metric());
+        }
+    }
+    metrics.into_iter().map(|metric| one(kernel, inventory, metric)).collect()
+}
+
+fn one(kernel: &Kernel, inventory: &Inventory, metric: &str) -> Ability {
+    let hooks: Vec<&Hook> = HOOKS.iter().filter(|hook| hook.role.metric() == metric).collect();
+    let name = format!("hook {metric}");
+    let mut used: Vec<&str> =
+        hooks.iter().filter(|hook| why_not(kernel, hook).is_none()).map(|hook| hook.target).collect();
+    used.dedup();
+    if used.is_empty() {
+        let why: Vec<String> = hooks.iter().filter_map(|hook| why_not(kernel, hook)).collect();
+        let mut why = why;
+        why.dedup();
+        return Ability::lacking(State::Missing, &name, why.join("; "), metric, "");
+    }
+    let blind = inventory.host.iommu.iter().any(|kind| kind == "virtio-iommu");
+    if blind && hooks.iter().any(|hook| hook.role == Role::Fault) {
+        let found = "virtio-iommu reports faults to the kernel log only";
+        return Ability::lacking(State::Limited, &name, found, metric, "look into the kernel log (dmesg)");
+    }
+    Ability::ok(&name, used.join(", "))
+}
+
+/// Why a hook can't be used; `None` if it can.
+fn why_not(kernel: &Kernel, hook: &Hook) -> Option<String> {
+    let target = hook.target;
+    if hook.place == Place::Tracepoint {
+        let exists = kernel.symbols.exists(&format!("__tracepoint_{target}"));
+        return (!exists).then(|| format!("there is no tracepoint {target}"));
+    }
+    match (kernel.btf.has_function(target), kernel.symbols.exists(target)) {
+        (true, true) => None,
+        // Split by the compiler: only name.part.0 or name.constprop.0 is left.
+        (true, false) => Some(format!("{target} exists only in parts or inlined")),
+        (false, true) => Some(format!("{target} has no type information")),
+        (false, false) => Some(format!("{target} is inlined or does not exist")),
+    }
+}

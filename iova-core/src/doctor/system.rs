@@ -1,0 +1,176 @@
+//! The machine and its kernel.
+
+use super::{Ability, State};
+use crate::inventory::{DomainType, Inventory};
+use crate::kernel::{Kernel, KernelError, Lockdown, Root};
+
+const ALL: &str = "everything: measuring, allocator state, device policy";
+const STATE: &str = "allocator state: tree, caches, flush queues, largest gap; and the policy of each device";
+
+pub(super) fn iommu(inventory: &Inventory) -> Ability {
+    let kinds = inventory.host.iommu.join(", ");
+    if !kinds.is_empty() {
+        return Ability::ok("iommu", kinds);
+    }
+    Ability::lacking(
+        State::Missing,
+        "iommu",
+        "no IOMMU is in use",
+        "there is nothing to see: without an IOMMU no IOVA is ever allocated",
+        "switch VT-d or AMD-Vi on in the firmware, and boot with intel_iommu=on (Intel)",
+    )
+}
+
+pub(super) fn translation(inventory: &Inventory) -> Ability {
+    let name = "translation";
+    let all = inventory.devices.len();
+    let translated = |kind| matches!(kind, DomainType::Dma | DomainType::DmaFq);
+    let some = inventory.devices.iter().filter(|device| translated(device.domain_type)).count();
+    let found = format!("{some} of {all} devices are translated");
+    match some {
+        0 => Ability::lacking(
+            State::Missing,
+            name,
+            found,
+            "there is nothing to see: passthrough allocates no IOVA",
+            "boot with iommu.passthrough=0, or write DMA-FQ to /sys/kernel/iommu_groups/N/type of an unbound device",
+        ),
+        some if some == all => Ability::ok(name, found),
+        _ => Ability::lacking(
+            State::Limited,
+            name,
+            found,
+            "devices in passthrough never show up in a measurement",
+            "",
+        ),
+    }
+}
+
+pub(super) fn types(kernel: Result<&Kernel, &KernelError>) -> Ability {
+    match kernel {
+        Ok(kernel) => Ability::ok("btf", format!("{} types", kernel.btf.len())),
+        Err(error @ KernelError::Symbols(_)) => {
+            let found = format!("not looked at: {error}");
+            Ability::lacking(State::Limited, "btf", found, ALL, "see symbols")
+        }
+        Err(error) => Ability::lacking(
+            State::Missing,
+            "btf",
+            error.to_string(),
+            ALL,
+            "use a kernel with CONFIG_DEBUG_INFO_BTF=y",
+        ),
+    }
+}
+
+pub(super) fn symbols(kernel: Result<&Kernel, &KernelError>) -> Ability {
+    let name = "symbols";
+    match kernel {
+        Ok(kernel) if kernel.symbols.hidden() => Ability::lacking(
+            State::Limited,
+            name,
+            "/proc/kallsyms shows names, but no addresses",
+            STATE,
+            "run as root with CAP_SYSLOG, or set kernel.kptr_restrict to 1 or 0",
+        ),
+        Ok(_) => Ability::ok(name, "/proc/kallsyms shows names and addresses"),
+        Err(error @ KernelError::Symbols(_)) => Ability::lacking(
+            State::Missing,
+            name,
+            error.to_string(),
+            ALL,
+            "mount procfs; use a kernel with CONFIG_KALLSYMS=y",
+        ),
+        Err(_) => Ability::lacking(
+            State::Limited,
+            name,
+            "not looked at: there is no BTF to use them with",
+            ALL,
+            "see btf",
+        ),
+    }
+}
+
+pub(super) fn lockdown(root: &Root) -> Ability {
+    let name = "lockdown";
+    match Lockdown::read(root) {
+        Lockdown::None if !root.exists("sys/kernel/security/lockdown") => {
+            Ability::ok(name, "none known (no lockdown in this kernel, or securityfs is not mounted)")
+        }
+        Lockdown::None => Ability::ok(name, "none"),
+        Lockdown::Integrity => Ability::ok(name, "integrity: nothing `iova` reads is blocked by it"),
+        Lockdown::Confidentiality => Ability::lacking(
+            State::Missing,
+            name,
+            "confidentiality: the kernel's memory is closed, to eBPF as well",
+            ALL,
+            "boot with lockdown=integrity, or none",
+        ),
+    }
+}
+
+pub(super) fn memory(kernel: Result<&Kernel, &KernelError>) -> Ability {
+    let name = "kcore";
+    match kernel.map(Kernel::kcore) {
+        Ok(Ok(_)) => Ability::ok(name, "/proc/kcore is readable"),
+        Ok(Err(error)) => Ability::lacking(State::Missing, name, error.to_string(), STATE, remedy(&error)),
+        Err(_) => Ability::lacking(
+            State::Limited,
+            name,
+            "not looked at: there is no BTF to use it with",
+            STATE,
+            "see btf",
+        ),
+    }
+}
+
+fn remedy(error: &KernelError) -> &'static str {
+    match error {
+        KernelError::NotPermitted => "run as root (sudo iova …)",
+        KernelError::LockedDown => "boot with lockdown=integrity, or none",
+        _ => "use a kernel with CONFIG_PROC_KCORE=y, and mount procfs",
+    }
+}
+
+/// fentry and fexit programs need trampolines, and those the JIT.
+pub(super) fn trampolines(kernel: &Kernel) -> Ability {
+    let name = "fentry";
+    let lost = "all measuring: counts, latencies, failures, faults";
+    if !kernel.symbols.exists("arch_prepare_bpf_trampoline") {
+        let remedy = "use a kernel with CONFIG_BPF_JIT=y on x86-64, or 6.0 or later on arm64";
+        return Ability::lacking(
+            State::Missing,
+            name,
+            "this kernel can't make eBPF trampolines",
+            lost,
+            remedy,
+        );
+    }
+    if kernel.root.number("proc/sys/net/core/bpf_jit_enable") == Some(0) {
+        let remedy = "sysctl net.core.bpf_jit_enable=1";
+        return Ability::lacking(State::Missing, name, "the eBPF JIT is switched off", lost, remedy);
+    }
+    Ability::ok(name, "programs can attach to the entry and return of kernel functions")
+}
+
+pub(super) fn ring_buffer(kernel: &Kernel) -> Ability {
+    if kernel.symbols.exists("bpf_ringbuf_output") {
+        return Ability::ok("ring buffer", "rare events can be sent one by one");
+    }
+    let lost = "single events: failures below 4 GiB, slow calls with stacks, faults";
+    Ability::lacking(State::Missing, "ring buffer", "this kernel has none", lost, "use Linux 5.8 or later")
+}
+
+pub(super) fn names(root: &Root) -> Ability {
+    let places = ["usr/share/misc/pci.ids", "usr/share/hwdata/pci.ids", "var/lib/pciutils/pci.ids"];
+    match places.iter().find(|place| root.exists(place)) {
+        Some(place) => Ability::ok("pci.ids", format!("/{place}")),
+        None => Ability::lacking(
+            State::Limited,
+            "pci.ids",
+            "there is no list of PCI names",
+            "names of devices: they are shown as vendor:device",
+            "install the package pci.ids (Debian) or hwdata (Fedora, SUSE)",
+        ),
+    }
+}
