@@ -1,2 +1,18 @@
-//! placeholder
-fn main() {}
+//! `iova`: see what the Linux IOVA allocator does to each device.
+
+mod args;
+mod commands;
+mod duration;
+mod exit;
+mod output;
+mod render;
+mod session;
+mod signals;
+mod term;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    commands::run(&args::Args::parse()).into()
+}

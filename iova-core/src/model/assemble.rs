@@ -167,7 +167,7 @@ fn orders(counts: &[u64], zeros: bool) -> Vec<OrderCount> {
 }
 
 /// The policy words of text and JSON.
-pub(super) fn configured_name(configured: Configured) -> &'static str {
+pub fn configured_name(configured: Configured) -> &'static str {
     match configured {
         Configured::SacFirst => "sac-first",
         Configured::FullRange => "full-range",

@@ -20,13 +20,14 @@ mod quality;
 mod report;
 mod track;
 
+pub use assemble::configured_name;
 pub use device::{
     Alloc, Cache, Device, Fault, Faults, Free, Lock, Map, OrderCount, Policy, Presence, SlowCall,
 };
 pub use domain::{Domain, FlushQueue, LowSpace, Space};
 pub use latency::{Bucket, Latency};
 pub use quality::{Quality, Unknown};
-pub use report::{Command, Figures, HostFigures, Report, SCHEMA, SCHEMA_VERSION, SacControl};
+pub use report::{Command, Figures, HostFigures, Report, SCHEMA, SCHEMA_VERSION, SacControl, type_name};
 pub use track::Model;
 
 #[cfg(test)]

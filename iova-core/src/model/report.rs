@@ -5,6 +5,7 @@ use super::domain::Domain;
 use super::quality::Quality;
 use crate::finding::Finding;
 use crate::inventory::{DomainType, Inventory};
+use crate::kernel::Kernel;
 use serde::Serialize;
 
 /// Name of the JSON schema.
@@ -31,6 +32,20 @@ pub enum SacControl {
 }
 
 impl SacControl {
+    /// What `kernel` has, on a host with the IOMMU of `inventory`.
+    pub fn of(kernel: &Kernel, inventory: &Inventory) -> Self {
+        let vtd = inventory.host.iommu.iter().any(|name| name.contains("VT-d"));
+        if kernel.btf.member("dev_iommu.pci_32bit_workaround").is_some() {
+            Self::DeviceFlag
+        } else if kernel.symbols.exists("iommu_dma_forcedac") {
+            Self::Global
+        } else if vtd && kernel.symbols.exists("dmar_forcedac") {
+            Self::IntelGlobal
+        } else {
+            Self::Fixed
+        }
+    }
+
     /// True if a device that fails once below 4 GiB stays above it from then on.
     pub fn falls_back_for_good(self) -> bool {
         self == Self::DeviceFlag
@@ -88,7 +103,7 @@ impl HostFigures {
 }
 
 /// The name of a domain type, as in sysfs.
-pub(crate) fn type_name(domain_type: DomainType) -> &'static str {
+pub fn type_name(domain_type: DomainType) -> &'static str {
     match domain_type {
         DomainType::Dma => "DMA",
         DomainType::DmaFq => "DMA-FQ",
@@ -125,6 +140,14 @@ pub struct Figures {
     pub devices: Vec<Device>,
     /// Domains, in the order of their first device.
     pub domains: Vec<Domain>,
+}
+
+impl Figures {
+    /// Keeps the devices with these BDFs, and their domains.
+    pub fn keep(&mut self, bdfs: &[String]) {
+        self.devices.retain(|device| bdfs.contains(&device.bdf));
+        self.domains.retain(|domain| domain.devices.iter().any(|bdf| bdfs.contains(bdf)));
+    }
 }
 
 /// A report: the JSON document of `iova report --format json`.

@@ -1,0 +1,198 @@
+//! The command line: what may be given, and the help texts.
+
+use crate::duration;
+use clap::builder::PossibleValuesParser;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use iova_core::finding::Severity;
+use iova_core::probe::Profile;
+use std::time::Duration;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, and nothing wrong
+  1  done, and the answer is \"no\": findings at or above --fail-on, or limits found by doctor
+  2  wrong usage, or a host that cannot be measured
+  3  an internal error";
+
+const REPORT_HELP: &str = "\
+Examples:
+  iova report                                   measure 10 s, print for people
+  iova report --device nvme0n1 --duration 1m    one device, one minute
+  iova report --format json -- fio job.fio      while fio runs, for programs
+  iova report --fail-on warning                 exit 1 if something is wrong
+
+Ctrl-C ends the measurement early and still prints the report.
+
+With -- COMMAND the measurement lasts as long as the command. Its exit code is in the report (JSON: command.exit_code);
+iova's own exit code does not depend on it.
+
+Exit codes:
+  0  measured; no finding at or above --fail-on
+  1  measured; findings at or above --fail-on
+  2  wrong usage, missing privileges, or a kernel that cannot be measured
+  3  an internal error";
+
+const DEVICES_HELP: &str = "\
+Examples:
+  iova devices
+  iova devices nvme --format json
+
+Exit codes: 0 done, 2 wrong usage, 3 an internal error.";
+
+const DOCTOR_HELP: &str = "\
+Exit codes:
+  0  everything that `iova report` uses works
+  1  something is limited; each line says what is lost and how to get it
+  2  nothing can be measured here
+  3  an internal error";
+
+/// See what the Linux IOVA allocator does to each device.
+///
+/// Devices behind an IOMMU get their DMA addresses (IOVAs) from an allocator in the kernel. iova shows per device how
+/// often it is used, how long it takes, how full the space below 4 GiB is, and what is wrong.
+#[derive(Debug, Parser)]
+#[command(name = "iova", version, after_long_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Use ASCII characters only.
+    #[arg(long, global = true)]
+    pub(crate) ascii: bool,
+    /// When to use colour.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: When,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what this host and kernel can do, and for each missing thing how to get it.
+    #[command(after_long_help = DOCTOR_HELP)]
+    Doctor(DoctorArgs),
+    /// List the devices behind an IOMMU: driver, group, domain type, DMA mask, policy.
+    #[command(after_long_help = DEVICES_HELP)]
+    Devices(DevicesArgs),
+    /// Measure for a while and report per device what the allocator did and what is wrong.
+    #[command(after_long_help = REPORT_HELP)]
+    Report(ReportArgs),
+}
+
+/// Output format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Output format.
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DevicesArgs {
+    /// Only these: BDF, driver, network interface, block device, or vendor:device.
+    #[arg(value_name = "DEVICE")]
+    pub(crate) devices: Vec<String>,
+    /// Output format.
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReportArgs {
+    /// How long to measure: 10, 10s, 500ms, 2m [default: 10s].
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, conflicts_with = "command")]
+    pub(crate) duration: Option<Duration>,
+    /// Only these devices: BDF, driver, network interface, block device, or vendor:device.
+    #[arg(long = "device", value_name = "DEVICE", num_args = 1..)]
+    pub(crate) devices: Vec<String>,
+    /// How closely to look.
+    ///
+    /// light: counts, one allocation in 64 timed. default: every allocation timed, SAC attempts, flush queues. full:
+    /// also dma_map, every free, lock waits, stacks of slow calls.
+    #[arg(long, default_value = "default", value_parser = profile_parser())]
+    pub(crate) profile: Profile,
+    /// Output format.
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
+    /// Exit with 1 if there is a finding at least this bad.
+    #[arg(long, value_name = "SEVERITY", value_parser = severity_parser())]
+    pub(crate) fail_on: Option<Severity>,
+    /// Measure while this command runs.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+fn profile_parser() -> impl clap::builder::TypedValueParser<Value = Profile> {
+    use clap::builder::TypedValueParser as _;
+    PossibleValuesParser::new(Profile::ALL.map(Profile::name)).try_map(|name| name.parse::<Profile>())
+}
+
+fn severity_parser() -> impl clap::builder::TypedValueParser<Value = Severity> {
+    use clap::builder::TypedValueParser as _;
+    let by_name = |name: String| Severity::ALL.into_iter().find(|severity| severity.name() == name);
+    PossibleValuesParser::new(Severity::ALL.map(Severity::name))
+        .try_map(move |name| by_name(name).ok_or("no such severity"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(args: &[&str]) -> Result<ReportArgs, clap::Error> {
+        let args = Args::try_parse_from([&["iova", "report"], args].concat())?;
+        match args.command {
+            Command::Report(report) => Ok(report),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_keeps_its_own_flags() {
+        let args = report(&["--profile", "full", "--", "dd", "--format", "x"]).unwrap();
+        assert_eq!(args.command, ["dd", "--format", "x"]);
+        assert_eq!((args.profile, args.format), (Profile::Full, Format::Text));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_exit_code_2() {
+        for bad in [
+            &["--duration", "10x"][..],
+            &["--duration", "5s", "--", "true"],
+            &["--profile", "heavy"],
+            &["--fail-on", "fatal"],
+            &["--format", "xml"],
+            &["10"],
+        ] {
+            let error = report(bad).expect_err(&bad.join(" "));
+            assert_eq!(error.exit_code(), 2, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn several_devices_may_follow_one_flag_or_several() {
+        let args = report(&["--device", "eth0", "nvme0n1", "--device", "00:04.0"]).unwrap();
+        assert_eq!(args.devices, ["eth0", "nvme0n1", "00:04.0"]);
+    }
+}

@@ -1,0 +1,96 @@
+//! The running kernel as a source of measurements.
+
+use crate::exit::Stop;
+use crate::session::Source;
+use iova_core::inventory::Inventory;
+use iova_core::kernel::{Kernel, KernelError};
+use iova_core::model::{SacControl, Unknown};
+use iova_core::probe::{ProbeError, Profile, Tracer};
+use iova_core::sample::Sample;
+use iova_core::snapshot::{self, Snapshot};
+
+/// The running kernel, and the probes once they are attached.
+pub(crate) struct Live {
+    kernel: Result<Kernel, KernelError>,
+    tracer: Option<Tracer>,
+}
+
+impl Live {
+    pub(crate) fn new() -> Self {
+        Self { kernel: Kernel::load(), tracer: None }
+    }
+
+    fn kernel(&self) -> Result<&Kernel, Stop> {
+        self.kernel.as_ref().map_err(Stop::unusable)
+    }
+}
+
+impl Source for Live {
+    fn inventory(&mut self) -> Inventory {
+        Inventory::collect(self.kernel.as_ref().ok())
+    }
+
+    fn select(&self, inventory: &Inventory, words: &[String]) -> Result<Vec<String>, Stop> {
+        select(inventory, words)
+    }
+
+    fn sac_control(&self, inventory: &Inventory) -> SacControl {
+        self.kernel.as_ref().map_or(SacControl::Unknown, |kernel| SacControl::of(kernel, inventory))
+    }
+
+    fn attach(&mut self, profile: Profile, inventory: &Inventory) -> Result<(), Stop> {
+        let kernel = self.kernel()?;
+        let mut tracer = Tracer::attach(kernel, profile, inventory.devices.len()).map_err(probe_stop)?;
+        let domains = inventory.devices.iter().filter_map(|device| device.iovad);
+        tracer.know_domains(domains).map_err(probe_stop)?;
+        self.tracer = Some(tracer);
+        Ok(())
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        match &self.kernel {
+            Ok(kernel) => snapshot::take(kernel),
+            Err(error) => Snapshot { missing: vec![error.to_string()], ..Snapshot::default() },
+        }
+    }
+
+    fn sample(&mut self) -> Result<Sample, Stop> {
+        let tracer = self.tracer.as_mut().ok_or_else(|| Stop::internal("the probes are not attached"))?;
+        tracer.sample().map_err(probe_stop)
+    }
+
+    fn unmeasured(&self) -> Vec<Unknown> {
+        let skipped = self.tracer.as_ref().map(Tracer::skipped).unwrap_or_default();
+        let unknown = |skip: &iova_core::probe::Skipped| Unknown {
+            metric: skip.metric.to_owned(),
+            why: format!("{}: {}", skip.hook, skip.why),
+        };
+        skipped.iter().map(unknown).collect()
+    }
+}
+
+/// The devices of the running kernel, with or without the rights to look closely.
+pub(super) fn inventory() -> (Inventory, SacControl) {
+    let kernel = Kernel::load().ok();
+    let inventory = Inventory::collect(kernel.as_ref());
+    let control = kernel.map_or(SacControl::Unknown, |kernel| SacControl::of(&kernel, &inventory));
+    (inventory, control)
+}
+
+/// The BDFs that `words` name; empty for no words.
+pub(super) fn select(inventory: &Inventory, words: &[String]) -> Result<Vec<String>, Stop> {
+    let mut wanted = Vec::new();
+    for word in words {
+        let found = inventory.find(word).map_err(Stop::unusable)?;
+        wanted.extend(found.into_iter().map(|device| device.bdf.clone()));
+    }
+    Ok(wanted)
+}
+
+/// What the user can change is exit code 2; what we did wrong is 3.
+fn probe_stop(error: ProbeError) -> Stop {
+    match error {
+        ProbeError::NoObject | ProbeError::Read(_) | ProbeError::Map { .. } => Stop::internal(error),
+        _ => Stop::unusable(error),
+    }
+}

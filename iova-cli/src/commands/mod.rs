@@ -1,0 +1,25 @@
+//! The commands, one file each.
+
+pub(crate) mod devices;
+mod doctor;
+mod live;
+mod report;
+
+use crate::args::{Args, Command};
+use crate::exit::{Exit, Stop};
+use crate::output;
+use crate::term::Term;
+
+/// Runs what the command line asks for and says on standard error what went wrong.
+pub(crate) fn run(args: &Args) -> Exit {
+    let term = Term::detect(args.ascii, args.color);
+    let result = match &args.command {
+        Command::Doctor(options) => doctor::run(options, term),
+        Command::Devices(options) => devices::run(options, term),
+        Command::Report(options) => report::run(options, term),
+    };
+    result.unwrap_or_else(|Stop { exit, message }| {
+        output::complain(&message);
+        exit
+    })
+}

@@ -1,0 +1,31 @@
+//! `iova report`: measure, judge, print.
+
+use super::live::Live;
+use crate::args::ReportArgs;
+use crate::exit::{Exit, Stop};
+use crate::output;
+use crate::render::renderer;
+use crate::session::{self, Plan, Until};
+use crate::term::Term;
+use iova_core::finding::Severity;
+use iova_core::model::Report;
+use std::time::Duration;
+
+const DEFAULT_DURATION: Duration = Duration::from_secs(10);
+
+pub(super) fn run(args: &ReportArgs, term: Term) -> Result<Exit, Stop> {
+    let until = if args.command.is_empty() {
+        Until::Time(args.duration.unwrap_or(DEFAULT_DURATION))
+    } else {
+        Until::Command(args.command.clone())
+    };
+    let plan = Plan { until, profile: args.profile, devices: args.devices.clone() };
+    let report = session::measure(&mut Live::new(), &plan)?;
+    output::print(&renderer(args.format, term).report(&report)?)?;
+    Ok(verdict(&report, args.fail_on))
+}
+
+fn verdict(report: &Report, fail_on: Option<Severity>) -> Exit {
+    let bad = |limit: Severity| report.findings.iter().any(|finding| finding.severity >= limit);
+    if fail_on.is_some_and(bad) { Exit::No } else { Exit::Done }
+}

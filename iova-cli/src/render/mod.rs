@@ -1,0 +1,31 @@
+//! The faces: how a result is written. Each format is one implementation of [`Render`].
+
+mod clean;
+mod json;
+mod text;
+
+pub(crate) use clean::clean;
+pub(crate) use json::Json;
+pub(crate) use text::Text;
+
+use crate::args::Format;
+use crate::commands::devices::DeviceList;
+use crate::exit::Stop;
+use crate::term::Term;
+use iova_core::model::Report;
+
+/// A format.
+pub(crate) trait Render {
+    /// `iova report`.
+    fn report(&self, report: &Report) -> Result<String, Stop>;
+    /// `iova devices`.
+    fn devices(&self, list: &DeviceList) -> Result<String, Stop>;
+}
+
+/// The renderer of `format`.
+pub(crate) fn renderer(format: Format, term: Term) -> Box<dyn Render> {
+    match format {
+        Format::Text => Box::new(Text::new(term)),
+        Format::Json => Box::new(Json),
+    }
+}

@@ -1,0 +1,129 @@
+//! One block per active device: counts, percentiles, sizes, histogram.
+
+use super::devices::value;
+use super::histogram;
+use super::page::{Page, Style};
+use super::table::{Align, Cell, Column, Table};
+use super::title;
+use iova_core::metric::Unit;
+use iova_core::model::{Device, Latency, Report};
+
+pub(super) fn write(page: &mut Page, report: &Report) {
+    for device in report.devices.iter().filter(|device| device.active()) {
+        block(page, report, device);
+    }
+}
+
+fn block(page: &mut Page, report: &Report, device: &Device) {
+    page.section(&title(device));
+    let dot = page.dot();
+    page.wrapped(Style::Plain, "", &identity(device).join(dot));
+    counts(page, device);
+    percentiles(page, device);
+    let granule = report.domain_of(device).and_then(|domain| domain.granule_bytes).unwrap_or(4096);
+    page.items("sizes  ", &sizes(device, granule));
+    histogram::write(page, &device.alloc.latency_ns);
+    slow_calls(page, device);
+}
+
+fn identity(device: &Device) -> Vec<String> {
+    let mut words = vec![device.name.clone()];
+    // The heading shows the driver only where there is nothing better.
+    words.extend(device.driver.clone().filter(|_| !device.functions.is_empty()));
+    words.extend(device.group.map(|group| format!("group {group}")));
+    words.extend(device.domain_type.map(|kind| iova_core::model::type_name(kind).to_owned()));
+    words.extend(device.dma_mask_bits.map(|bits| format!("{bits}-bit mask")));
+    words.extend(device.policy.configured.map(|policy| format!("policy {policy}")));
+    if device.fell_back {
+        words.push("fell back to its full range".to_owned());
+    }
+    words
+}
+
+fn counts(page: &mut Page, device: &Device) {
+    let v = |name| value(device, name);
+    let alloc = vec![
+        format!("{} ({}/s, {})", v("alloc.count"), v("alloc.per_second"), v("alloc.bytes")),
+        format!("failed {}", v("alloc.failed")),
+        format!("slow {} ({})", v("alloc.slow"), v("alloc.slow_ratio")),
+        format!("SAC failed {} of {}", v("alloc.sac_failed"), v("alloc.sac_attempts")),
+        format!("high {} ({})", v("alloc.high"), v("policy.effective_high_ratio")),
+        format!("cache flushes {}", v("cache.flushes")),
+    ];
+    page.items("alloc  ", &alloc);
+    page.items("free   ", &[format!("{} ({})", v("free.count"), v("free.bytes"))]);
+    if device.map.count.is_some() {
+        let share = format!("allocator share {}", v("map.allocator_share"));
+        page.items("map    ", &[v("map.count"), share]);
+    }
+    if device.faults.count > 0 {
+        let first = device.faults.first.iter().map(|fault| fault.address.clone());
+        let list = first.collect::<Vec<_>>().join(" ");
+        page.items("faults ", &[v("faults.count"), format!("first at {list}")]);
+    }
+}
+
+fn percentiles(page: &mut Page, device: &Device) {
+    let measured = [
+        ("alloc", &device.alloc.latency_ns, "alloc.latency_ns"),
+        ("free", &device.free.latency_ns, "free.latency_ns"),
+        ("map", &device.map.latency_ns, "map.latency_ns"),
+        ("lock wait", &device.lock.wait_ns, "lock.wait_ns"),
+    ];
+    let rows: Vec<Vec<Cell>> = measured
+        .into_iter()
+        .filter(|(_, latency, _)| latency.samples.is_some_and(|samples| samples > 0))
+        .map(|(name, latency, metric)| percentile_row(name, latency, device.is_approximate(metric)))
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    let left = |title| Column { title, align: Align::Left, priority: 9, min: None };
+    let right = |title| Column { title, align: Align::Right, priority: 9, min: None };
+    let mut columns = vec![left("latency  ")];
+    columns
+        .extend(["    p50", "    p90", "    p99", "  p99.9", "    max", "   mean", "    timed"].map(right));
+    Table { columns, rows }.write(page);
+}
+
+fn percentile_row(name: &str, latency: &Latency, approximate: bool) -> Vec<Cell> {
+    let Latency { samples, p50, p90, p99, p999, max, mean, buckets: _ } = latency;
+    let mark = if approximate { "~" } else { "" };
+    let ns = |value: &Option<u64>| {
+        let text = Unit::Nanoseconds.render(value.map(|ns| ns as f64));
+        Cell::plain(format!("{mark}{text}"))
+    };
+    let mut cells = vec![Cell { text: name.to_owned(), style: Style::Strong }];
+    cells.extend([p50, p90, p99, p999, max, mean].map(ns));
+    cells.push(Cell::plain(Unit::Count.render(samples.map(|samples| samples as f64))));
+    cells
+}
+
+fn sizes(device: &Device, granule: u64) -> Vec<String> {
+    let all = device.alloc.count.max(1) as f64;
+    let orders = device.alloc.by_order.iter();
+    orders
+        .map(|entry| {
+            format!(
+                "{}: {} ({})",
+                Unit::Bytes.render(Some((u128::from(granule) << entry.order) as f64)),
+                Unit::Count.render(Some(entry.count as f64)),
+                Unit::Ratio.render(Some(entry.count as f64 / all)),
+            )
+        })
+        .collect()
+}
+
+/// The slowest ones, with the first kernel functions of their stacks.
+fn slow_calls(page: &mut Page, device: &Device) {
+    const SHOWN: usize = 3;
+    for call in device.slow_calls.iter().take(SHOWN) {
+        let what = format!(
+            "{} for {}: ",
+            Unit::Nanoseconds.render(Some(call.duration_ns as f64)),
+            Unit::Bytes.render(Some(call.size_bytes as f64)),
+        );
+        let stack = if call.stack.is_empty() { "no stack".to_owned() } else { call.stack.join(" < ") };
+        page.wrapped(Style::Plain, "slowest ", &(what + &stack));
+    }
+}

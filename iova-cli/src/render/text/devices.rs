@@ -1,0 +1,123 @@
+//! The device tables: of a report, and of `iova devices`.
+
+use super::page::{Page, Style};
+use super::table::{Align, Cell, Column, Table};
+use super::{role, short, title};
+use crate::commands::devices::DeviceList;
+use iova_core::metric::{self, Scope};
+use iova_core::model::{Device, Report};
+
+/// A column that shows a metric.
+struct Shown {
+    title: &'static str,
+    metric: &'static str,
+    priority: u8,
+}
+
+/// Metrics of the table. What does not fit is in the detail section of the device.
+const SHOWN: &[Shown] = &[
+    Shown { title: "allocs/s", metric: "alloc.per_second", priority: 9 },
+    Shown { title: "p50", metric: "alloc.latency_ns.p50", priority: 8 },
+    Shown { title: "p99", metric: "alloc.latency_ns.p99", priority: 9 },
+    Shown { title: "max", metric: "alloc.latency_ns.max", priority: 6 },
+    Shown { title: "slow", metric: "alloc.slow_ratio", priority: 8 },
+    Shown { title: "high", metric: "policy.effective_high_ratio", priority: 7 },
+    Shown { title: "SACfail", metric: "alloc.sac_failed", priority: 7 },
+    Shown { title: "32-bit", metric: "low_space.pressure", priority: 9 },
+];
+
+pub(super) fn write(page: &mut Page, report: &Report) {
+    page.section("DEVICES");
+    let (active, idle): (Vec<&Device>, Vec<&Device>) =
+        report.devices.iter().partition(|device| device.active());
+    if !active.is_empty() {
+        let hidden = table(&active).write(page);
+        legend(page, &hidden);
+    }
+    if !idle.is_empty() {
+        let noun = if idle.len() == 1 { "device" } else { "devices" };
+        let names: Vec<String> = idle.iter().map(|device| title(device)).collect();
+        page.items(&format!("{} idle {noun}: ", idle.len()), &names);
+    }
+    if report.devices.is_empty() {
+        page.line(Style::Plain, "none behind an IOMMU");
+    }
+}
+
+fn legend(page: &mut Page, hidden: &[&str]) {
+    let mut text =
+        "slow: searched the tree; high: at or above 4 GiB; 32-bit: space below 4 GiB in use".to_owned();
+    if !hidden.is_empty() {
+        text += &format!("; no room here for {} (see below)", hidden.join(", "));
+    }
+    page.wrapped(Style::Dim, "", &text);
+}
+
+fn table(devices: &[&Device]) -> Table {
+    let column = |title, align, priority, min| Column { title, align, priority, min };
+    let mut columns =
+        vec![column("device", Align::Left, 10, None), column("used as", Align::Left, 10, Some(7))];
+    columns.extend(SHOWN.iter().map(|shown| column(shown.title, Align::Right, shown.priority, None)));
+    columns.push(column("policy", Align::Left, 5, None));
+    Table { columns, rows: devices.iter().map(|device| row(device)).collect() }
+}
+
+fn row(device: &Device) -> Vec<Cell> {
+    let mut cells = vec![
+        Cell { text: short(&device.bdf).to_owned(), style: Style::Strong },
+        Cell::plain(role(&device.functions, device.driver.as_deref())),
+    ];
+    cells.extend(SHOWN.iter().map(|shown| Cell::plain(value(device, shown.metric))));
+    cells.push(Cell::plain(device.policy.configured.unwrap_or("-")));
+    cells
+}
+
+/// The metric's value, marked with "~" if it is not exact.
+pub(super) fn value(device: &Device, name: &str) -> String {
+    let Some(metric) = metric::find(Scope::Device, name) else { return "-".to_owned() };
+    let value = metric.of_device(device);
+    let text = metric.unit.render(value);
+    if value.is_some() && device.is_approximate(name) { format!("~{text}") } else { text }
+}
+
+/// `iova devices`.
+pub(super) fn list(page: &mut Page, list: &DeviceList) {
+    let column = |title, align, priority, min| Column { title, align, priority, min };
+    let columns = vec![
+        column("device", Align::Left, 10, None),
+        column("group", Align::Right, 9, None),
+        column("domain", Align::Left, 9, None),
+        column("driver", Align::Left, 8, None),
+        column("used as", Align::Left, 8, Some(7)),
+        column("mask", Align::Right, 7, None),
+        column("policy", Align::Left, 7, None),
+        column("name", Align::Left, 6, Some(12)),
+    ];
+    let dash = || "-".to_owned();
+    let rows = list.devices.iter().map(|device| {
+        vec![
+            Cell { text: short(&device.bdf).to_owned(), style: Style::Strong },
+            Cell::plain(device.group.to_string()),
+            Cell::plain(device.domain_type),
+            Cell::plain(device.driver.clone().unwrap_or_else(dash)),
+            Cell::plain(if device.functions.is_empty() { dash() } else { device.functions.join(",") }),
+            Cell::plain(device.dma_mask_bits.map_or_else(dash, |bits| bits.to_string())),
+            Cell::plain(device.policy.configured.unwrap_or("-")),
+            Cell::plain(&device.name),
+        ]
+    });
+    let table = Table { columns, rows: rows.collect() };
+    if table.rows.is_empty() {
+        page.wrapped(
+            Style::Plain,
+            "",
+            "No device is behind an IOMMU: no IOVA allocation happens here. Boot with intel_iommu=on (AMD-Vi is on \
+             by default) to change that.",
+        );
+    } else {
+        table.write(page);
+    }
+    for sentence in &list.missing {
+        page.wrapped(Style::Warn, "missing: ", sentence);
+    }
+}

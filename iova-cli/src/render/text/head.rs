@@ -1,0 +1,67 @@
+//! The first lines: where, when, how, and how far to trust it.
+
+use super::page::{Page, Style};
+use iova_core::metric::Unit;
+use iova_core::model::{Quality, Report};
+
+pub(super) fn write(page: &mut Page, report: &Report) {
+    let dot = page.dot();
+    let host = &report.host;
+    let iommu = host.iommu.as_deref().unwrap_or("no IOMMU");
+    let kernel = format!("Linux {} {}", host.kernel, host.arch);
+    let mut words = vec!["iova report", &host.name, &kernel, iommu];
+    words.extend(host.domain_type.as_deref());
+    page.wrapped(Style::Strong, "", &words.join(dot));
+    page.wrapped(Style::Plain, "", &interval(report, dot));
+    if let Some(command) = &report.command {
+        let ended = match (command.exit_code, command.signal) {
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => format!("ended by signal {signal}"),
+            (None, None) => "still running".to_owned(),
+        };
+        page.wrapped(Style::Plain, "command: ", &format!("{} ({ended})", command.argv.join(" ")));
+    }
+    quality(page, &report.quality);
+}
+
+fn interval(report: &Report, dot: &str) -> String {
+    let active = report.devices.iter().filter(|device| device.active()).count();
+    let count = |sum: u64| Unit::Count.render(Some(sum as f64));
+    let allocs = count(report.devices.iter().map(|device| device.alloc.count).sum());
+    let frees = count(report.devices.iter().map(|device| device.free.count).sum());
+    let mut words = vec![
+        format!(
+            "{}{}",
+            Unit::Seconds.render(Some(report.duration_s)),
+            if report.interrupted { " (ended early)" } else { "" }
+        ),
+        format!("profile {}", report.profile),
+        format!("{allocs} allocations"),
+        format!("{frees} frees"),
+        format!("{active} of {} devices active", report.devices.len()),
+    ];
+    words.retain(|word| !word.is_empty());
+    words.join(dot)
+}
+
+fn quality(page: &mut Page, quality: &Quality) {
+    let sampling = match quality.alloc_sampling {
+        0 | 1 => "every allocation timed".to_owned(),
+        every => format!("one allocation in {every} timed"),
+    };
+    let frees = match quality.free_sampling {
+        0 => ", no free timed".to_owned(),
+        1 => String::new(),
+        every => format!(", one free in {every} timed"),
+    };
+    if quality.notes.is_empty() {
+        page.wrapped(Style::Plain, "quality: ", &format!("nothing lost; {sampling}{frees}"));
+    } else {
+        let notes = quality.notes.join("; ");
+        page.wrapped(
+            Style::Warn,
+            "quality: ",
+            &format!("{notes}; ~ marks what that touches; {sampling}{frees}"),
+        );
+    }
+}

@@ -1,0 +1,79 @@
+//! Text for people: what an engineer pastes into a bug report.
+//!
+//! ```text
+//! head        host, kernel, IOMMU, interval, data quality
+//! findings    worst first: evidence, next step, risk
+//! devices     one table, busiest first; idle ones in one line
+//! detail      per active device: counts, percentiles, sizes, histogram
+//! space       per domain: a map of the 4 GiB below 2^32
+//! foot        what has no value, and why
+//! ```
+
+mod detail;
+mod devices;
+mod findings;
+mod foot;
+mod head;
+mod histogram;
+mod page;
+mod space;
+mod table;
+
+use super::Render;
+use crate::commands::devices::DeviceList;
+use crate::exit::Stop;
+use crate::term::Term;
+use iova_core::model::{Device, Report};
+use page::Page;
+
+/// The text face.
+pub(crate) struct Text {
+    term: Term,
+}
+
+impl Text {
+    pub(crate) fn new(term: Term) -> Self {
+        Self { term }
+    }
+}
+
+impl Render for Text {
+    fn report(&self, report: &Report) -> Result<String, Stop> {
+        let mut page = Page::new(self.term);
+        head::write(&mut page, report);
+        findings::write(&mut page, report);
+        devices::write(&mut page, report);
+        detail::write(&mut page, report);
+        space::write(&mut page, report);
+        foot::write(&mut page, report);
+        Ok(page.finish())
+    }
+
+    fn devices(&self, list: &DeviceList) -> Result<String, Stop> {
+        let mut page = Page::new(self.term);
+        devices::list(&mut page, list);
+        Ok(page.finish())
+    }
+}
+
+/// "00:04.0" for "0000:00:04.0": nearly every machine has one PCI segment only.
+fn short(bdf: &str) -> &str {
+    bdf.strip_prefix("0000:").unwrap_or(bdf)
+}
+
+/// What a device is used for: its network interfaces and block devices, else its driver.
+fn role(functions: &[String], driver: Option<&str>) -> String {
+    match functions {
+        [] => driver.unwrap_or("-").to_owned(),
+        _ => functions.join(","),
+    }
+}
+
+/// "00:04.0 nvme0n1", for headings.
+fn title(device: &Device) -> String {
+    let role = role(&device.functions, device.driver.as_deref());
+    if role == "-" { short(&device.bdf).to_owned() } else { format!("{} {role}", short(&device.bdf)) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! The measured command.
+
+use crate::exit::Stop;
+use crate::signals::unblock_all;
+use iova_core::model::Command;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{self, ExitStatus};
+
+/// A running command.
+pub(super) struct Child {
+    argv: Vec<String>,
+    child: process::Child,
+    status: Option<ExitStatus>,
+}
+
+impl Child {
+    pub(super) fn spawn(argv: &[String]) -> Result<Self, Stop> {
+        let [program, args @ ..] = argv else { return Err(Stop::unusable("there is no command after --")) };
+        let mut command = process::Command::new(program);
+        command.args(args);
+        // SAFETY: unblock_all only makes async-signal-safe calls.
+        unsafe { command.pre_exec(unblock_all) };
+        let child =
+            command.spawn().map_err(|error| Stop::unusable(format!("cannot run '{program}': {error}")))?;
+        Ok(Self { argv: argv.to_vec(), child, status: None })
+    }
+
+    /// True once it has ended.
+    pub(super) fn ended(&mut self) -> bool {
+        if self.status.is_none() {
+            // An error here means that there is nothing to wait for.
+            self.status = self.child.try_wait().ok().flatten();
+        }
+        self.status.is_some()
+    }
+
+    /// Passes a signal on.
+    pub(super) fn signal(&self, signal: i32) {
+        let Ok(pid) = libc::pid_t::try_from(self.child.id()) else { return };
+        // SAFETY: kill has no memory effects; the child is not reaped before `ended`, so the id is still its own.
+        if self.status.is_none() {
+            unsafe { libc::kill(pid, signal) };
+        }
+    }
+
+    /// What the report says about it.
+    pub(super) fn into_command(self) -> Command {
+        let status = self.status;
+        Command {
+            argv: self.argv,
+            exit_code: status.and_then(|status| status.code()),
+            signal: status.and_then(|status| status.signal()),
+        }
+    }
+}
