@@ -1,13 +1,11 @@
 //! The suites that need a kernel: one boot per kernel and IOMMU of the matrix, all suites in it.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::build;
 use crate::kernels::Line;
-use crate::lab::{self, GuestResult, GuestSpec, Interrupted, Io, Iommu};
+use crate::lab::{self, GuestResult, GuestSpec, Interrupted, Io, Iommu, Programs};
 use crate::setup::{self, Need};
 
 /// The program in the guest that runs suites. It prints a line per test: `ok NAME`, `not ok NAME: WHY` or
@@ -46,10 +44,13 @@ pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
     }
     let lines = matrix.iter().map(|(line, _)| *line).collect();
     setup::ensure(&[Need::Qemu, Need::Kernels(lines)])?;
-    require_runner(&build::guest_bins()?)?;
+    let programs = Programs::build()?;
+    if !programs.has(RUNNER) {
+        bail!("tests/guest builds no {RUNNER}, so there are no suites to run; add it to its Cargo.toml");
+    }
     let mut total = Tally::default();
     for (line, iommu) in matrix {
-        let mut tally = configuration(line, iommu, &args.suite)?;
+        let mut tally = configuration(line, iommu, &args.suite, &programs)?;
         total.passed += tally.passed;
         total.ignored += tally.ignored;
         total.failed.append(&mut tally.failed);
@@ -69,15 +70,8 @@ fn known() -> String {
     MATRIX.map(|(line, iommu)| format!("--kernel {line} --iommu {}", iommu.name())).join("\n    ")
 }
 
-fn require_runner(programs: &[PathBuf]) -> Result<()> {
-    if !programs.iter().any(|program| program.file_name().is_some_and(|name| name == RUNNER)) {
-        bail!("tests/guest builds no {RUNNER}, so there are no suites to run; add it to its Cargo.toml");
-    }
-    Ok(())
-}
-
 /// Boots one configuration and runs its suites; only an interruption is an error.
-fn configuration(line: Line, iommu: Iommu, suites: &[String]) -> Result<Tally> {
+fn configuration(line: Line, iommu: Iommu, suites: &[String], programs: &Programs) -> Result<Tally> {
     let name = format!("{line} {}", iommu.name());
     println!("\n{name}");
     let mut argv = vec![RUNNER.to_owned()];
@@ -87,7 +81,7 @@ fn configuration(line: Line, iommu: Iommu, suites: &[String]) -> Result<Tally> {
     spec.env =
         vec![("IOVA_LAB_KERNEL".into(), line.to_string()), ("IOVA_LAB_IOMMU".into(), iommu.name().into())];
     let started = Instant::now();
-    let (tally, boot) = match lab::guest(&spec) {
+    let (tally, boot) = match lab::guest(&spec, programs) {
         Ok(result) => (judge(&name, &result), Some(result.boot)),
         Err(error) if error.is::<Interrupted>() => return Err(error),
         Err(error) => {

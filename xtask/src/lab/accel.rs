@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::initramfs::{self, Programs};
 use super::qemu::{self, Accel};
+use super::run;
 use super::signals::Interrupted;
 use super::spec::{GuestSpec, Iommu};
-use super::{initramfs, run};
 use crate::fsx::Lock;
 use crate::kernels::{self, Line};
 use crate::{cmd, paths, say};
@@ -41,10 +42,10 @@ pub(crate) fn choose() -> Result<Accel> {
 
 fn probe() -> Result<Accel> {
     let mut spec = GuestSpec::new(Line::V6_12, Iommu::Intel, vec!["true".into()]);
-    (spec.bare, spec.timeout) = (true, PATIENCE);
+    spec.timeout = PATIENCE;
     let kernel = kernels::ensure(spec.line)?;
     // Built out here: an image that can't be built says nothing about KVM.
-    let image = initramfs::build(&kernel, &spec)?;
+    let image = initramfs::pack(&kernel, &spec, &Programs::bare()?)?;
     match run::boot(&kernel, &spec, Accel::Kvm, &image) {
         Ok(result) if result.code == 0 => {
             say(format_args!("KVM works here: a kernel was up in {:.1} s", result.boot.as_secs_f32()));

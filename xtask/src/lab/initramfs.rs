@@ -16,25 +16,54 @@ use crate::{build, cmd, module, paths};
 /// Where Debian's package pci.ids has its list, on the host and in the guest.
 const PCI_IDS: &str = "/usr/share/misc/pci.ids";
 
+/// Where the load module is, below the guest's module directory.
+const LOAD_MODULE: &str = "extra/iova_load.ko";
+
+/// Our own programs, built once for any number of guests.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    guest: Vec<PathBuf>,
+    /// None in a bare guest, which gets no load module either.
+    iova: Option<PathBuf>,
+}
+
+impl Programs {
+    /// Everything: guest init, the suites and `iova`.
+    pub(crate) fn build() -> Result<Self> {
+        Ok(Self { guest: build::guest_bins()?, iova: Some(build::dist()?) })
+    }
+
+    /// What is enough to boot.
+    pub(crate) fn bare() -> Result<Self> {
+        Ok(Self { guest: build::guest_bins()?, iova: None })
+    }
+
+    /// Whether one of the guest's own programs has this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.guest.iter().any(|program| program.file_name().is_some_and(|file| file == name))
+    }
+}
+
 /// Packs the image for this guest.
-pub(crate) fn build(kernel: &Kernel, spec: &GuestSpec) -> Result<Vec<u8>> {
+pub(crate) fn pack(kernel: &Kernel, spec: &GuestSpec, programs: &Programs) -> Result<Vec<u8>> {
     let busybox = static_busybox()?;
     let mut archive = Archive::default();
     skeleton(&mut archive);
     applets(&mut archive, &busybox)?;
-    for program in build::guest_bins()? {
+    for program in &programs.guest {
         let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let place = if name == "guest-init" { "init".into() } else { format!("bin/{name}") };
-        copy(&mut archive, &program, &place, 0o755)?;
+        copy(&mut archive, program, &place, 0o755)?;
     }
     let loaded = kernel_modules(&mut archive, kernel, spec, &busybox)?;
+    if let Some(iova) = &programs.iova {
+        copy(&mut archive, iova, "bin/iova", 0o755)?;
+        copy(&mut archive, &paths::root().join("tests/guest/demo.sh"), "bin/demo", 0o755)?;
+        load_module(&mut archive, kernel)?;
+    }
     optional(&mut archive, Path::new(PCI_IDS), PCI_IDS)?;
     let config = format!("boot/config-{}", kernel.release);
     optional(&mut archive, &kernel.dir.join(&config), &config)?;
-    if !spec.bare {
-        copy(&mut archive, &build::dist()?, "bin/iova", 0o755)?;
-        copy(&mut archive, &paths::root().join("tests/guest/demo.sh"), "bin/demo", 0o755)?;
-    }
     for (guest, host) in &spec.files {
         copy(&mut archive, host, guest, 0o755)?;
     }
@@ -89,7 +118,7 @@ fn applets(archive: &mut Archive, busybox: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Adds the machine's drivers and the load module; returns what init is to load, in order.
+/// Adds the machine's drivers; returns what init is to load, in order.
 fn kernel_modules(
     archive: &mut Archive,
     kernel: &Kernel,
@@ -100,23 +129,29 @@ fn kernel_modules(
     // The IOMMU's own driver goes first: a device that is probed before it would stay untranslated.
     let mut wanted = if spec.iommu == Iommu::Virtio { vec!["virtio_pci", "virtio_iommu"] } else { vec![] };
     wanted.extend(["nvme", "e1000e"]);
-    let home = format!("/lib/modules/{}", kernel.release);
+    let home = module_home(kernel);
     let mut load = Vec::new();
-    let mut dependencies = String::new();
+    let mut dependencies = format!("{LOAD_MODULE}:\n");
     for file in index.load_order(&wanted)? {
         let content = modules::content(busybox, &kernel.modules.join(&file))?;
-        let place = format!("{home}/{}", file.trim_end_matches(".xz"));
+        let place = format!("{home}/{}", modules::uncompressed(&file));
         archive.file(&place, 0o644, &content);
+        dependencies.push_str(&index.dependencies_of(&file));
         load.push(place);
     }
-    // The load module is there for `modprobe`, but whether it runs is up to the command.
-    let source = paths::root().join("tests/iova_load");
-    if !spec.bare && source.exists() {
-        copy(archive, &module::build(kernel, &source)?, &format!("{home}/extra/iova_load.ko"), 0o644)?;
-        dependencies.push_str("extra/iova_load.ko:\n");
-    }
+    // For modprobe, which suites use to unbind and bind drivers.
     archive.file(&format!("{home}/modules.dep"), 0o644, dependencies.as_bytes());
     Ok(load)
+}
+
+/// Adds the load module: there for `modprobe iova_load`, but whether it runs is up to the command.
+fn load_module(archive: &mut Archive, kernel: &Kernel) -> Result<()> {
+    let built = module::build(kernel, &paths::root().join("tests/iova_load"))?;
+    copy(archive, &built, &format!("{}/{LOAD_MODULE}", module_home(kernel)), 0o644)
+}
+
+fn module_home(kernel: &Kernel) -> String {
+    format!("/lib/modules/{}", kernel.release)
 }
 
 fn copy(archive: &mut Archive, from: &Path, to: &str, permissions: u32) -> Result<()> {

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
+pub(crate) use initramfs::Programs;
 pub(crate) use run::{run as guest, splat_check};
 pub(crate) use signals::Interrupted;
 pub(crate) use spec::{GuestResult, GuestSpec, Io, Iommu, Out};
@@ -79,21 +80,25 @@ pub(crate) struct Args {
     command: Vec<String>,
 }
 
+/// The exit code of a lab that got no result out of its guest; no command of ours uses it.
+const NO_RESULT: u8 = 125;
+
 /// Boots the guest and returns its command's exit code.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let code = boot(args).unwrap_or_else(|error| {
+        say(format_args!("{error:#}"));
+        error.downcast_ref().map_or(NO_RESULT, Interrupted::exit_code)
+    });
+    Ok(ExitCode::from(code))
+}
+
+fn boot(args: &Args) -> Result<u8> {
     let spec = args.spec();
     setup::ensure(&[Need::Qemu, Need::Kernels(vec![spec.line])])?;
-    let result = match guest(&spec) {
-        Err(error) if error.is::<Interrupted>() => {
-            say(&error);
-            return Ok(error
-                .downcast_ref()
-                .map_or(ExitCode::FAILURE, |e: &Interrupted| e.exit_code().into()));
-        }
-        result => result?,
-    };
+    let programs = if args.bare { Programs::bare()? } else { Programs::build()? };
+    let result = guest(&spec, &programs)?;
     conclude(args, &result)?;
-    Ok(ExitCode::from(u8::try_from(result.code).unwrap_or(u8::MAX)))
+    Ok(u8::try_from(result.code).unwrap_or(u8::MAX))
 }
 
 fn conclude(args: &Args, result: &GuestResult) -> Result<()> {
@@ -125,7 +130,6 @@ impl Args {
         spec.append.clone_from(&self.append);
         spec.out.clone_from(&self.out);
         spec.files.clone_from(&self.put);
-        spec.bare = self.bare;
         spec.io = if self.shell { Io::Terminal } else { Io::Stream };
         // Nobody types against a clock.
         spec.timeout = Duration::from_secs(if self.shell { 7 * 24 * 3600 } else { self.timeout });

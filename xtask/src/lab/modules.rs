@@ -60,6 +60,18 @@ impl Index {
         }
         Ok(order)
     }
+
+    /// The line of a guest's own `modules.dep` for a file that [`load_order`](Self::load_order) returned.
+    pub(crate) fn dependencies_of(&self, file: &str) -> String {
+        let needs = self.dependencies.get(&name(file)).map_or(&[][..], |(_, needs)| needs);
+        let needs: String = needs.iter().map(|file| format!(" {}", uncompressed(file))).collect();
+        format!("{}:{needs}\n", uncompressed(file))
+    }
+}
+
+/// The file's name in a guest, where no module is compressed.
+pub(crate) fn uncompressed(file: &str) -> &str {
+    file.strip_suffix(".xz").unwrap_or(file)
 }
 
 /// A module's name as the kernel spells it.
@@ -105,6 +117,12 @@ mod tests {
                 "kernel/nvme/nvme.ko.xz"
             ]
         );
+    }
+
+    #[test]
+    fn a_guest_knows_uncompressed_files_only() {
+        let line = Index::parse(DEP, "").dependencies_of("kernel/nvme/nvme.ko.xz");
+        assert_eq!(line, "kernel/nvme/nvme.ko: kernel/nvme/nvme-core.ko kernel/lib/crc64.ko\n");
     }
 
     #[test]

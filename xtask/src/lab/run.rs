@@ -8,12 +8,13 @@ use anyhow::{Context, Result, bail};
 
 use super::collect::Collector;
 use super::console::Console;
+use super::initramfs::{self, Programs};
 use super::qemu::{self, Accel, Backends};
 use super::signals::{self, Interrupted};
 use super::spec::{GuestResult, GuestSpec, Io};
 use super::terminal::{self, RawMode};
 use super::watch::{self, Event};
-use super::{accel, fds, initramfs};
+use super::{accel, fds};
 use crate::kernels::{self, Kernel};
 
 /// A guest that has reported only has to power off.
@@ -24,10 +25,10 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Boots the guest, runs its command and returns what came of it. An error means that the guest did not get so far
 /// as to report: it did not boot, panicked, hung, or the user interrupted it.
-pub(crate) fn run(spec: &GuestSpec) -> Result<GuestResult> {
+pub(crate) fn run(spec: &GuestSpec, programs: &Programs) -> Result<GuestResult> {
     let kernel = kernels::ensure(spec.line)?;
     let accel = if spec.icount { Accel::Tcg } else { accel::choose()? };
-    boot(&kernel, spec, accel, &initramfs::build(&kernel, spec)?)
+    boot(&kernel, spec, accel, &initramfs::pack(&kernel, spec, programs)?)
 }
 
 /// Like [`run`], with everything decided and built.

@@ -95,8 +95,6 @@ pub(crate) struct GuestSpec {
     pub(crate) timeout: Duration,
     /// Where output goes.
     pub(crate) io: Io,
-    /// Leave out `iova`, the load module and whatever else must be built first: enough to see a kernel boot.
-    pub(crate) bare: bool,
 }
 
 impl GuestSpec {
@@ -117,7 +115,6 @@ impl GuestSpec {
             out: Vec::new(),
             timeout: Duration::from_secs(600),
             io: Io::Capture,
-            bare: false,
         }
     }
 }

@@ -11,11 +11,13 @@ use crate::{Outcome, Test};
 /// Each device under its fixed address.
 const NIC: &str = "0000:00:03.0";
 const NVME: &str = "0000:00:04.0";
+const EDU: &str = "0000:00:05.0";
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("lab.translated_domains", translated_domains),
     ("lab.disk_io_is_mapped", disk_io_is_mapped),
     ("lab.network_traffic_is_mapped", network_traffic_is_mapped),
+    ("lab.edu_is_behind_the_iommu", edu_is_behind_the_iommu),
     ("lab.file_systems", file_systems),
 ];
 
@@ -29,6 +31,16 @@ fn translated_domains() -> Result<Outcome> {
             kind.trim()
         );
     }
+    Ok(Outcome::Passed)
+}
+
+fn edu_is_behind_the_iommu() -> Result<Outcome> {
+    let device = Path::new("/sys/bus/pci/devices").join(EDU);
+    ensure!(device.exists(), "there is no device {EDU}");
+    if Path::new("/sys/module/virtio_iommu").exists() && !device.join("driver").exists() {
+        return Ok(Outcome::Skipped("the virtio IOMMU takes a device in only when a driver does".into()));
+    }
+    ensure!(device.join("iommu_group").exists(), "{EDU} has no IOMMU group");
     Ok(Outcome::Passed)
 }
 
