@@ -89,3 +89,27 @@ fn executable(message: &str) -> Option<Result<PathBuf>> {
         Err(error) => Some(Err(error).context("cargo printed a message that isn't JSON")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::disturbs_cargo;
+
+    #[test]
+    fn only_what_was_meant_for_us_is_kept_from_cargo() {
+        for name in
+            ["CARGO_PKG_NAME", "RUSTC", "RUSTFLAGS", "CARGO_TARGET_DIR", "RUSTC_WRAPPER", "LD_LIBRARY_PATH"]
+        {
+            assert!(disturbs_cargo(name), "{name}");
+        }
+        for name in [
+            "CARGO_HOME",
+            "CARGO_NET_OFFLINE",
+            "CARGO_BUILD_JOBS",
+            "RUSTUP_TOOLCHAIN",
+            "PATH",
+            "CARGO_TERM_COLOR",
+        ] {
+            assert!(!disturbs_cargo(name), "{name}");
+        }
+    }
+}

@@ -132,6 +132,6 @@ pub(crate) fn check_usable() -> Result<()> {
     }
     cmd::run(probe.arg("true")).context(
         "mount namespaces are forbidden here, and kernel modules are built in one; run as root, in a container \
-         with CAP_SYS_ADMIN, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)",
+         with CAP_SYS_ADMIN, or allow unprivileged user namespaces",
     )
 }

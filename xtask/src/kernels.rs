@@ -184,24 +184,28 @@ fn index_modules(dir: &Path, release: &str) -> Result<()> {
     cmd::run(cmd::command(depmod).arg("-b").arg(dir).arg(release))
 }
 
-/// The newest release that has both an image and headers: the archive keeps images longer than headers.
 fn newest(apt: &Apt, line: Line) -> Result<String> {
+    let (before, after) = line.release_parts();
+    let names = apt.names(&format!("^linux-(image|binary|headers)-{}", before.replace('.', "[.]")))?;
+    pick(line, &names).with_context(|| {
+        format!(
+            "Debian's {} has no kernel {before}N{after} any more; the line needs a new home",
+            line.suite().name()
+        )
+    })
+}
+
+/// The newest release that has both an image and headers: the archive keeps images longer than headers.
+fn pick(line: Line, packages: &[String]) -> Option<String> {
     let (before, after) = line.release_parts();
     let image = if line == Line::V7_3 { "linux-binary-" } else { "linux-image-" };
     let number = |name: &str, kind: &str| -> Option<u32> {
         name.strip_prefix(kind)?.strip_prefix(before)?.strip_suffix(after)?.parse().ok()
     };
-    let names = apt.names(&format!("^linux-(image|binary|headers)-{}", before.replace('.', "[.]")))?;
-    let with_headers: Vec<_> = names.iter().filter_map(|name| number(name, "linux-headers-")).collect();
-    let newest =
-        names.iter().filter_map(|name| number(name, image)).filter(|n| with_headers.contains(n)).max();
-    let newest = newest.with_context(|| {
-        format!(
-            "Debian's {} has no kernel {before}N{after} any more; the line needs a new home",
-            line.suite().name()
-        )
-    })?;
-    Ok(format!("{before}{newest}{after}"))
+    let with_headers: Vec<_> = packages.iter().filter_map(|name| number(name, "linux-headers-")).collect();
+    let images = packages.iter().filter_map(|name| number(name, image));
+    let newest = images.filter(|n| with_headers.contains(n)).max()?;
+    Some(format!("{before}{newest}{after}"))
 }
 
 #[cfg(test)]
@@ -230,5 +234,24 @@ mod tests {
         let split = Line::V7_3.packages("7.3.4+deb13-amd64");
         assert!(split.contains(&"linux-modules-7.3.4+deb13-amd64".into()));
         assert!(split.contains(&"linux-kbuild-7.3.4+deb13".into()));
+    }
+
+    #[test]
+    fn the_newest_release_with_headers_wins() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let packages = names(&[
+            "linux-image-6.1.0-9-amd64",
+            "linux-headers-6.1.0-9-amd64",
+            "linux-image-6.1.0-56-amd64",
+            "linux-headers-6.1.0-56-amd64",
+            "linux-image-6.1.0-57-amd64",
+            "linux-image-6.1.0-99-cloud-amd64",
+            "linux-headers-6.1.0-99-cloud-amd64",
+            "linux-image-6.1.0-0.deb11.52-amd64",
+        ]);
+        assert_eq!(pick(Line::V6_1, &packages).as_deref(), Some("6.1.0-56-amd64"));
+        let split = names(&["linux-binary-7.3.4+deb13-amd64", "linux-headers-7.3.4+deb13-amd64"]);
+        assert_eq!(pick(Line::V7_3, &split).as_deref(), Some("7.3.4+deb13-amd64"));
+        assert_eq!(pick(Line::V5_10, &packages), None);
     }
 }

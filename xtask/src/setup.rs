@@ -3,10 +3,10 @@
 pub(crate) mod packages;
 pub(crate) mod toolchain;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::kernels::{self, Line};
-use crate::{chroot, say};
+use crate::{chroot, cmd, say};
 
 /// Something a command needs before it can work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,11 +59,33 @@ pub(crate) fn is_root() -> bool {
 /// `cargo xtask setup`.
 pub(crate) fn run(upgrade: bool) -> Result<()> {
     if upgrade {
+        packages::ensure(&Need::all())?;
         for line in Line::ALL {
             kernels::upgrade(line)?;
         }
     }
     ensure(&Need::all())?;
-    say("everything is in place");
+    report()
+}
+
+/// What is there, in one line each.
+fn report() -> Result<()> {
+    let compiler = toolchain::find()?.context("the eBPF compiler went away")?;
+    let kind = if compiler.has_core { "has core for BPF" } else { "builds core for BPF from its sources" };
+    say(format_args!("eBPF compiler: {} (LLVM {}, {kind})", compiler.rustc.display(), compiler.llvm));
+    say(format_args!("eBPF linker: {}", toolchain::linker(&compiler)?.display()));
+    for program in ["qemu-system-x86_64", "busybox"] {
+        let path = cmd::which(program).with_context(|| format!("{program} went away"))?;
+        say(format_args!("{program}: {}", path.display()));
+    }
+    for line in Line::ALL {
+        let kernel = kernels::ensure(line)?;
+        let chroot = chroot::ensure(line.suite())?;
+        say(format_args!(
+            "kernel {line}: {} (modules are built in {})",
+            kernel.dir.display(),
+            chroot.display()
+        ));
+    }
     Ok(())
 }

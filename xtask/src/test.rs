@@ -1,6 +1,5 @@
 //! `cargo xtask test`: the stages on the host, then the suites in virtual machines, with a time for each.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -57,15 +56,15 @@ fn host(stages: &mut Stages) {
 
 fn format() -> Result<()> {
     let root = paths::root();
-    cmd::show(cargo().current_dir(&root).args(["fmt", "--all", "--check"]))?;
-    cmd::show(cargo().current_dir(root.join("iova-ebpf")).args(["fmt", "--check"]))
+    let workspace = cmd::show(cargo().current_dir(&root).args(["fmt", "--all", "--check"]));
+    let programs = cmd::show(cargo().current_dir(root.join("iova-ebpf")).args(["fmt", "--check"]));
+    workspace.and(programs)
 }
 
-/// A cargo command on our terminal. It embeds the object that was just built, so that nothing is built twice.
+/// A cargo command on our terminal, over the whole workspace.
 fn workspace(arguments: &[&str], after_dashes: &[&str]) -> Result<()> {
-    let mut cargo: Command = cargo();
+    let mut cargo = cargo();
     cargo.current_dir(paths::root()).args(arguments).arg("--target-dir").arg(paths::target());
-    cargo.env("IOVA_BPF_OBJECT", bpf::place());
     if !after_dashes.is_empty() {
         cargo.arg("--").args(after_dashes);
     }

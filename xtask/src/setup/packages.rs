@@ -4,7 +4,7 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::{Need, is_root, toolchain};
 use crate::{cmd, say};
@@ -50,20 +50,18 @@ impl Item {
 
 /// Finds or installs what the needs want from the system.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
+    if needs.contains(&Need::Bpf) {
+        toolchain::try_rustup()?;
+    }
+    // Twice, because the compiler decides which LLVM its linker wants, and must be there to be asked.
+    for _ in 0..2 {
+        let missing = missing(needs)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        install(&missing).map_err(|reason| anyhow!(instructions(&missing, &format!("{reason:#}"))))?;
+    }
     let missing = missing(needs)?;
-    if missing.is_empty() {
-        return Ok(());
-    }
-    if let Err(reason) = install(&missing) {
-        bail!("{}", instructions(&missing, &format!("{reason:#}")));
-    }
-    // The compiler decides which linker and LLVM it wants: look again, now that it is there.
-    let missing = self::missing(needs)?;
-    if missing.is_empty() {
-        return Ok(());
-    }
-    install(&missing).or_else(|reason| bail!("{}", instructions(&missing, &format!("{reason:#}"))))?;
-    let missing = self::missing(needs)?;
     if !missing.is_empty() {
         bail!("{}", instructions(&missing, "apt-get succeeded, and they are still not there"));
     }

@@ -74,17 +74,27 @@ pub(crate) fn items() -> Result<Vec<Item>> {
     Ok(items)
 }
 
-/// Where rustup can fetch it, the sources of `core` are a smaller change to the system than a second compiler;
-/// but only if Debian also has the LLVM release that this compiler wants.
+/// Debian's compilers that bring a `core` for BPF, in the order we'd take them.
+const DEBIAN: [[&str; 2]; 2] = [["rustc-web", "libstd-rust-web-dev-bpf"], ["rustc", "libstd-rust-dev-bpf"]];
+
 fn compiler_items() -> Vec<Item> {
     let why = "a compiler with `core` for eBPF (or, with rustup: rustup component add rust-src)";
-    let absent = |package: &str| Item::new(Probe::Absent, package, why);
-    for names in [["rustc-web", "libstd-rust-web-dev-bpf"], ["rustc", "libstd-rust-dev-bpf"]] {
-        if names.iter().all(|name| is_recent_in_apt(name)) {
-            return names.map(absent).into();
-        }
+    let names = debian_compiler().unwrap_or(DEBIAN[0]);
+    names.map(|package| Item::new(Probe::Absent, package, why)).into()
+}
+
+fn debian_compiler() -> Option<[&'static str; 2]> {
+    DEBIAN.into_iter().find(|names| names.iter().all(|name| is_recent_in_apt(name)))
+}
+
+/// Where there is neither a compiler for eBPF nor a package of one, rustup may have the sources of `core`.
+pub(crate) fn try_rustup() -> Result<()> {
+    if find()?.is_none() && debian_compiler().is_none() && cmd::which("rustup").is_some() {
+        say("rustup: adding rust-src, from which cargo builds core for eBPF");
+        let added = cmd::run(cmd::command("rustup").args(["component", "add", "rust-src"]));
+        added.unwrap_or_else(|error| say(format_args!("rustup could not: {error:#}")));
     }
-    ["rustc-web", "libstd-rust-web-dev-bpf"].map(absent).into()
+    Ok(())
 }
 
 fn is_recent_in_apt(package: &str) -> bool {
