@@ -51,7 +51,7 @@ impl Item {
 /// Finds or installs what the needs want from the system.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     if needs.contains(&Need::Bpf) {
-        toolchain::try_rustup()?;
+        toolchain::prepare()?;
     }
     // Twice, because the compiler decides which LLVM its linker wants, and must be there to be asked.
     for _ in 0..2 {
@@ -134,8 +134,13 @@ fn install(missing: &[Item]) -> Result<()> {
         return Ok(());
     }
     // The usual reason is a list older than the archive.
-    cmd::run(as_root("apt-get")?.args(["update", "-qq"])).context("cannot update apt's lists")?;
+    update()?;
     install()
+}
+
+/// Reads the archive's lists anew.
+pub(crate) fn update() -> Result<()> {
+    cmd::run(as_root("apt-get")?.args(["update", "-qq"])).context("cannot update apt's lists")
 }
 
 fn as_root(program: &str) -> Result<std::process::Command> {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::packages::{Item, Probe};
+use super::packages::{self, Item, Probe};
 use crate::build::cargo;
 use crate::fsx::{self, Lock};
 use crate::{cmd, paths, say};
@@ -45,7 +45,20 @@ fn describe(rustc: &Path) -> Option<Compiler> {
     let has_sources = sysroot.join("lib/rustlib/src/rust/library/core/Cargo.toml").exists();
     let (release, llvm) = (number(&version, "release: ")?, number(&version, "LLVM version: ")?);
     let usable = (has_core || has_sources) && release >= OLDEST_RUSTC && LLVMS.contains(&llvm.0);
-    usable.then(|| Compiler { rustc: rustc.into(), llvm: llvm.0, has_core })
+    let compiler = Compiler { rustc: rustc.into(), llvm: llvm.0, has_core };
+    (usable && can_be_linked_for(&compiler)).then_some(compiler)
+}
+
+/// A compiler newer than any LLVM that Debian has is of no use, however complete it is.
+fn can_be_linked_for(compiler: &Compiler) -> bool {
+    let linker_is_there = linker(compiler).is_ok_and(|linker| linker.exists());
+    linker_is_there
+        || llvm_header(compiler.llvm).exists()
+        || apt_has(&format!("llvm-{}-dev", compiler.llvm), (0, 0))
+}
+
+fn llvm_header(llvm: u32) -> PathBuf {
+    PathBuf::from(format!("/usr/lib/llvm-{llvm}/include/llvm-c/Core.h"))
 }
 
 fn command_free_of_ours(rustc: &Path) -> Command {
@@ -54,9 +67,11 @@ fn command_free_of_ours(rustc: &Path) -> Command {
     command
 }
 
-/// The first two numbers after `key`.
+/// The first two numbers after `key`; Debian may put an epoch before them.
 fn number(text: &str, key: &str) -> Option<(u32, u32)> {
-    let mut numbers = text.split_once(key)?.1.split(['.', '\n', '-']);
+    let line = text.split_once(key)?.1.lines().next()?;
+    let version = line.split_once(':').map_or(line, |(_epoch, version)| version);
+    let mut numbers = version.split(['.', '-', '~', '+']);
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
@@ -84,22 +99,32 @@ fn compiler_items() -> Vec<Item> {
 }
 
 fn debian_compiler() -> Option<[&'static str; 2]> {
-    DEBIAN.into_iter().find(|names| names.iter().all(|name| is_recent_in_apt(name)))
+    DEBIAN.into_iter().find(|names| names.iter().all(|name| apt_has(name, OLDEST_RUSTC)))
 }
 
-/// Where there is neither a compiler for eBPF nor a package of one, rustup may have the sources of `core`.
-pub(crate) fn try_rustup() -> Result<()> {
-    if find()?.is_none() && debian_compiler().is_none() && cmd::which("rustup").is_some() {
+/// Prepares the choice of [`items`]: a machine may never have read apt's lists, and where Debian has no compiler
+/// for eBPF, rustup may have the sources of `core`.
+pub(crate) fn prepare() -> Result<()> {
+    if find()?.is_some() || debian_compiler().is_some() {
+        return Ok(());
+    }
+    // Failures here are not the end: what is missing after all is listed once, with what to do.
+    if let Err(error) = packages::update() {
+        say(format_args!("apt's lists may be old: {error:#}"));
+    }
+    if debian_compiler().is_none() && cmd::which("rustup").is_some() {
         say("rustup: adding rust-src, from which cargo builds core for eBPF");
-        let added = cmd::run(cmd::command("rustup").args(["component", "add", "rust-src"]));
-        added.unwrap_or_else(|error| say(format_args!("rustup could not: {error:#}")));
+        if let Err(error) = cmd::run(cmd::command("rustup").args(["component", "add", "rust-src"])) {
+            say(format_args!("rustup could not: {error:#}"));
+        }
     }
     Ok(())
 }
 
-fn is_recent_in_apt(package: &str) -> bool {
+/// Whether this machine's apt offers a package, at that version or later.
+fn apt_has(package: &str, version: (u32, u32)) -> bool {
     let policy = cmd::stdout(cmd::command("apt-cache").args(["policy", package])).unwrap_or_default();
-    number(&policy, "Candidate: ").is_some_and(|version| version >= OLDEST_RUSTC)
+    number(&policy, "Candidate: ").is_some_and(|candidate| candidate >= version)
 }
 
 fn linker_items(llvm: u32) -> Vec<Item> {
@@ -107,7 +132,7 @@ fn linker_items(llvm: u32) -> Vec<Item> {
     let home = format!("/usr/lib/llvm-{llvm}");
     let file = |path: String, package: String| Item::new(Probe::File(path), package, why);
     vec![
-        file(format!("{home}/include/llvm-c/Core.h"), format!("llvm-{llvm}-dev")),
+        file(llvm_header(llvm).to_string_lossy().into_owned(), format!("llvm-{llvm}-dev")),
         file(format!("{home}/lib/libPolly.a"), format!("libpolly-{llvm}-dev")),
         file("/usr/include/zlib.h".into(), "zlib1g-dev".into()),
         file("/usr/include/zstd.h".into(), "libzstd-dev".into()),
@@ -175,6 +200,7 @@ mod tests {
         assert_eq!(number(rustc, "release: "), Some((1, 96)));
         assert_eq!(number(rustc, "LLVM version: "), Some((22, 1)));
         assert_eq!(number("  Candidate: 1.96.0+dfsg1-1~deb12u2\n", "Candidate: "), Some((1, 96)));
+        assert_eq!(number("  Candidate: 1:22.1.8-1~deb12u1\n", "Candidate: "), Some((22, 1)));
         assert_eq!(number("  Candidate: (none)\n", "Candidate: "), None);
     }
 }
