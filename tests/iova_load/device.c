@@ -370,6 +370,7 @@ int il_devices_init(void)
 		return -ENOMEM;
 	il_buffer_size = PAGE_SIZE << il_buffer_order;
 
+	il_walk_init();
 	ret = bus_register_notifier(&pci_bus_type, &il_dev_nb);
 	if (ret)
 		__free_pages(il_buffer, il_buffer_order);

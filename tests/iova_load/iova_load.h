@@ -175,6 +175,7 @@ int il_cmd_fragment(struct il_args *a, struct il_result *r);
 int il_cmd_mtu(struct il_args *a, struct il_result *r);
 
 /* walk.c: the oracle, and the two ways to empty the caches */
+void il_walk_init(void);
 int il_drain(struct il_dev *d, unsigned int timeout_ms);
 int il_flush(struct il_dev *d);
 int il_free_blocks(struct il_dev *d, unsigned int order, u64 *nr);

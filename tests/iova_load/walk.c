@@ -7,10 +7,15 @@
  *
  * reserved	overlaps a range the kernel is known to reserve: windows of the
  *		host bridge and the group's reserved regions; for VT-d on 5.10
- *		the memory BARs of all PCI devices and the regions
+ *		the memory BARs of all PCI devices, as this module found them
+ *		when it was loaded, and the regions
  * cached	in a magazine of a CPU or in a depot
  * pending	in a flush queue
- * live		all others, the mappings that exist
+ * live		all others: the mappings that exist, and what a flush queue lost.
+ *		A queue that is full while another CPU is inside a flush may
+ *		free nothing, yet takes one more and then looks empty: 256
+ *		ranges stay in the tree for ever. Threads in an emulator that
+ *		runs CPUs in parallel get there within seconds.
  *
  * so tree = reserved + live + cached + pending. The anchor, at the end of all
  * addresses, is no node here. Pages are as in the tree, that is, as rounded up
@@ -72,18 +77,20 @@ struct il_tally {
 	u64 blocks[IL_ORDERS];
 };
 
-static void il_range_add(struct il_ranges *rs, struct iova_domain *iovad,
-			 u64 start, u64 end)
+static struct il_ranges il_bars;	/* in MM pages, which VT-d's are too */
+
+static void il_range_add(struct il_ranges *rs, unsigned long shift, u64 start,
+			 u64 end)
 {
 	if (rs->nr == IL_RANGES) {
 		rs->full = true;
 		return;
 	}
-	rs->range[rs->nr].lo = iova_pfn(iovad, start);
-	rs->range[rs->nr++].hi = iova_pfn(iovad, end);
+	rs->range[rs->nr].lo = start >> shift;
+	rs->range[rs->nr++].hi = end >> shift;
 }
 
-static void il_range_windows(struct il_ranges *rs, struct iova_domain *iovad,
+static void il_range_windows(struct il_ranges *rs, unsigned long shift,
 			     struct pci_dev *pdev)
 {
 	struct pci_host_bridge *bridge;
@@ -95,11 +102,17 @@ static void il_range_windows(struct il_ranges *rs, struct iova_domain *iovad,
 	bridge = to_pci_host_bridge(bus->bridge);
 	resource_list_for_each_entry(w, &bridge->windows)
 		if (resource_type(w->res) == IORESOURCE_MEM)
-			il_range_add(rs, iovad, w->res->start - w->offset,
+			il_range_add(rs, shift, w->res->start - w->offset,
 				     w->res->end - w->offset);
 }
 
-static void il_range_bars(struct il_ranges *rs, struct iova_domain *iovad)
+/**
+ * il_walk_init - note where the BARs of all PCI devices are
+ *
+ * VT-d on 5.10 reserves them in each domain as they were at boot, and they may
+ * move when a device is removed and comes back.
+ */
+void il_walk_init(void)
 {
 	struct pci_dev *pdev = NULL;
 	struct resource *res;
@@ -109,12 +122,12 @@ static void il_range_bars(struct il_ranges *rs, struct iova_domain *iovad)
 		for (i = 0; i < PCI_NUM_RESOURCES; i++) {
 			res = &pdev->resource[i];
 			if (res->flags & IORESOURCE_MEM)
-				il_range_add(rs, iovad, res->start, res->end);
+				il_range_add(&il_bars, PAGE_SHIFT, res->start, res->end);
 		}
 	}
 }
 
-static int il_range_regions(struct il_ranges *rs, struct iova_domain *iovad,
+static int il_range_regions(struct il_ranges *rs, unsigned long shift,
 			    struct device *dev)
 {
 	struct iommu_resv_region *region, *next;
@@ -127,7 +140,7 @@ static int il_range_regions(struct il_ranges *rs, struct iova_domain *iovad,
 	ret = iommu_get_group_resv_regions(group, &regions);
 	list_for_each_entry_safe(region, next, &regions, list) {
 		if (region->type != IOMMU_RESV_SW_MSI)
-			il_range_add(rs, iovad, region->start,
+			il_range_add(rs, shift, region->start,
 				     region->start + region->length - 1);
 		list_del(&region->list);
 		kfree(region);
@@ -139,6 +152,7 @@ static int il_range_regions(struct il_ranges *rs, struct iova_domain *iovad,
 static struct il_ranges *il_ranges_get(struct il_dev *d, struct iova_domain *iovad)
 {
 	struct iommu_domain *domain = iommu_get_domain_for_dev(il_device(d));
+	unsigned long shift = iova_shift(iovad);
 	struct il_ranges *rs;
 	int ret;
 
@@ -148,10 +162,10 @@ static struct il_ranges *il_ranges_get(struct il_dev *d, struct iova_domain *iov
 
 	/* Without a cookie it is VT-d on 5.10, see il_space_find(). */
 	if (domain->iova_cookie)
-		il_range_windows(rs, iovad, d->pdev);
+		il_range_windows(rs, shift, d->pdev);
 	else
-		il_range_bars(rs, iovad);
-	ret = il_range_regions(rs, iovad, il_device(d));
+		*rs = il_bars;
+	ret = il_range_regions(rs, shift, il_device(d));
 	if (!ret && rs->full)
 		ret = -ENOSPC;
 	if (!ret)
