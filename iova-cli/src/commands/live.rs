@@ -5,7 +5,7 @@ use crate::session::Source;
 use iova_core::inventory::Inventory;
 use iova_core::kernel::{Kernel, KernelError};
 use iova_core::model::{SacControl, Unknown};
-use iova_core::probe::{ProbeError, Profile, Tracer};
+use iova_core::probe::{ProbeError, Profile, Skipped, Tracer};
 use iova_core::sample::Sample;
 use iova_core::snapshot::{self, Snapshot};
 
@@ -61,12 +61,14 @@ impl Source for Live {
 
     fn unmeasured(&self) -> Vec<Unknown> {
         let skipped = self.tracer.as_ref().map(Tracer::skipped).unwrap_or_default();
-        let unknown = |skip: &iova_core::probe::Skipped| Unknown {
-            metric: skip.metric.to_owned(),
-            why: format!("{}: {}", skip.hook, skip.why),
-        };
         skipped.iter().map(unknown).collect()
     }
+}
+
+fn unknown(skip: &Skipped) -> Unknown {
+    // The snapshot gives the space; the hooks only follow its growth between snapshots.
+    let metric = if skip.metric == "low_space" { "low_space.peak_used_bytes" } else { skip.metric };
+    Unknown { metric: metric.to_owned(), why: format!("{}: {}", skip.hook, skip.why) }
 }
 
 /// The devices of the running kernel, with or without the rights to look closely.

@@ -1,7 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod devices;
-mod doctor;
+pub(crate) mod doctor;
 mod live;
 mod report;
 

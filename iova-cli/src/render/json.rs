@@ -3,6 +3,7 @@
 use super::Render;
 use super::clean::is_hostile;
 use crate::commands::devices::DeviceList;
+use crate::commands::doctor::Survey;
 use crate::exit::Stop;
 use iova_core::model::Report;
 use serde::Serialize;
@@ -17,6 +18,10 @@ impl Render for Json {
 
     fn devices(&self, list: &DeviceList) -> Result<String, Stop> {
         document(list)
+    }
+
+    fn doctor(&self, survey: &Survey) -> Result<String, Stop> {
+        document(survey)
     }
 }
 

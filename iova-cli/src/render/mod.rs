@@ -10,6 +10,7 @@ pub(crate) use text::Text;
 
 use crate::args::Format;
 use crate::commands::devices::DeviceList;
+use crate::commands::doctor::Survey;
 use crate::exit::Stop;
 use crate::term::Term;
 use iova_core::model::Report;
@@ -20,6 +21,8 @@ pub(crate) trait Render {
     fn report(&self, report: &Report) -> Result<String, Stop>;
     /// `iova devices`.
     fn devices(&self, list: &DeviceList) -> Result<String, Stop>;
+    /// `iova doctor`.
+    fn doctor(&self, survey: &Survey) -> Result<String, Stop>;
 }
 
 /// The renderer of `format`.

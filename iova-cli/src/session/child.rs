@@ -37,8 +37,8 @@ impl Child {
     /// Passes a signal on.
     pub(super) fn signal(&self, signal: i32) {
         let Ok(pid) = libc::pid_t::try_from(self.child.id()) else { return };
-        // SAFETY: kill has no memory effects; the child is not reaped before `ended`, so the id is still its own.
         if self.status.is_none() {
+            // SAFETY: kill has no memory effects; the child is not reaped yet, so the id is still its own.
             unsafe { libc::kill(pid, signal) };
         }
     }

@@ -1,34 +1,42 @@
 //! Why a metric has no value: what the profile leaves out, what the kernel does not offer, what could not be read.
 
 use super::Source;
+use iova_core::inventory::Inventory;
 use iova_core::model::Unknown;
 use iova_core::probe::Profile;
 use iova_core::snapshot::Snapshot;
 
-/// What `profile` does not measure, though the tool could.
-fn left_out(profile: Profile) -> Vec<Unknown> {
-    let unknown = |metric: &str, from: Profile| Unknown {
-        metric: metric.to_owned(),
-        why: format!("measured from --profile {from} on"),
-    };
-    let mut list = Vec::new();
-    if profile < Profile::Default {
-        list.extend(
-            ["alloc.sac_attempts", "alloc.sac_failed", "free.latency_ns", "flush_queue.timer_ns"]
-                .map(|metric| unknown(metric, Profile::Default)),
-        );
-    }
-    if profile < Profile::Full {
-        list.extend(["map", "lock", "slow_calls"].map(|metric| unknown(metric, Profile::Full)));
+/// What the lesser profiles do not measure, and the first that does.
+const LEFT_OUT: &[(&str, Profile)] = &[
+    ("alloc.sac_attempts", Profile::Default),
+    ("free.latency_ns", Profile::Default),
+    ("flush_queue.timer_ns", Profile::Default),
+    ("map", Profile::Full),
+    ("lock", Profile::Full),
+    ("slow_calls", Profile::Full),
+];
+
+/// Everything that has no value in this measurement.
+pub(super) fn all(
+    source: &dyn Source,
+    profile: Profile,
+    inventory: &Inventory,
+    end: &Snapshot,
+) -> Vec<Unknown> {
+    let left_out = LEFT_OUT.iter().filter(|(_, from)| profile < *from);
+    let mut list: Vec<Unknown> = left_out
+        .map(|(metric, from)| unknown(metric, format!("measured from --profile {from} on")))
+        .collect();
+    list.extend(source.unmeasured());
+    list.extend(end.missing.iter().map(|why| unknown("low_space", why.clone())));
+    list.extend(inventory.missing.iter().map(|why| unknown("devices", why.clone())));
+    // Its events are in no argument of any function that can be hooked.
+    if inventory.host.iommu.iter().any(|kind| kind == "virtio-iommu") {
+        list.push(unknown("faults.count", "virtio-iommu reports faults to the kernel log only".to_owned()));
     }
     list
 }
 
-/// Everything that has no value in this measurement.
-pub(super) fn all(source: &dyn Source, profile: Profile, end: &Snapshot) -> Vec<Unknown> {
-    let mut list = left_out(profile);
-    list.extend(source.unmeasured());
-    let unread = |why: &String| Unknown { metric: "low_space".to_owned(), why: why.clone() };
-    list.extend(end.missing.iter().map(unread));
-    list
+fn unknown(metric: &str, why: String) -> Unknown {
+    Unknown { metric: metric.to_owned(), why }
 }

@@ -5,7 +5,8 @@ use super::{Plan, Source, Until, missing};
 use crate::exit::Stop;
 use crate::signals::{Signals, Wake};
 use iova_core::inventory::{DomainType, Inventory};
-use iova_core::model::{Command, HostFigures, Model, Report};
+use iova_core::model::{Command, Figures, HostFigures, Model, Report};
+use iova_core::sample::Sample;
 use iova_core::snapshot::Snapshot;
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,10 @@ pub(crate) fn measure(source: &mut dyn Source, plan: &Plan) -> Result<Report, St
         observe(source, plan, inventory)?
     } else {
         // Nothing to attach to, and no privilege needed to say so.
-        let model = Model::new(inventory, None, iova_core::sample::Sample::default());
+        let mut model = Model::new(inventory.clone(), None, Sample::default());
+        for why in &inventory.missing {
+            model.unknown("devices", why);
+        }
         (model.figures(None), without_probes(plan)?)
     };
     if !wanted.is_empty() {
@@ -48,23 +52,19 @@ fn translates(inventory: &Inventory) -> bool {
     inventory.devices.iter().any(|device| matches!(device.domain_type, DomainType::Dma | DomainType::DmaFq))
 }
 
-fn observe(
-    source: &mut dyn Source,
-    plan: &Plan,
-    inventory: Inventory,
-) -> Result<(iova_core::model::Figures, Ending), Stop> {
+fn observe(source: &mut dyn Source, plan: &Plan, inventory: Inventory) -> Result<(Figures, Ending), Stop> {
     source.attach(plan.profile, &inventory)?;
     let start = source.snapshot();
     let start = Some(start).filter(|snapshot| !snapshot.domains.is_empty());
     let first = source.sample()?;
-    let mut model = Model::new(inventory, start, first);
+    let mut model = Model::new(inventory.clone(), start, first);
 
     let ending = wait(plan, |_| model_step(source, &mut model))?;
 
     model.feed(source.sample()?);
     let end = source.snapshot();
     model.learn(source.inventory());
-    for unknown in missing::all(source, plan.profile, &end) {
+    for unknown in missing::all(source, plan.profile, &inventory, &end) {
         model.unknown(unknown.metric, unknown.why);
     }
     let readable: Option<&Snapshot> = Some(&end).filter(|snapshot| !snapshot.domains.is_empty());

@@ -117,10 +117,11 @@ fn uncacheable(device: &Device) -> u64 {
 /// a device whose mappings grow takes fresh addresses, because nothing was freed that could be cached.
 fn excess_slow(device: &Device) -> f64 {
     let large = uncacheable(device);
-    let grown = device.alloc.count.saturating_sub(device.free.count);
+    let (Some(slow), Some(freed)) = (device.alloc.slow, device.free.count) else { return 0.0 };
+    let grown = device.alloc.count.saturating_sub(freed);
     let vain = device.alloc.sac_failed.unwrap_or(0);
     let calls = device.alloc.count.saturating_sub(large);
-    let slow = device.alloc.slow.saturating_sub(large + grown + vain);
+    let slow = slow.saturating_sub(large + grown + vain);
     if calls < MIN_CALLS { 0.0 } else { slow as f64 / calls as f64 }
 }
 
@@ -168,10 +169,7 @@ pub(super) fn uncached_sizes(_: &Report, device: &Device) -> Option<Finding> {
 }
 
 pub(super) fn flushes(report: &Report, device: &Device) -> Option<Finding> {
-    let flushes = device.cache.flushes;
-    if flushes == 0 {
-        return None;
-    }
+    let flushes = device.cache.flushes.filter(|&flushes| flushes > 0)?;
     let per_second = flushes as f64 / report.duration_s.max(1.0);
     let severity =
         if per_second >= FLUSHES_PER_SECOND_CRITICAL { Severity::Critical } else { Severity::Warning };

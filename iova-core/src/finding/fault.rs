@@ -5,13 +5,11 @@ use crate::metric::Unit;
 use crate::model::{Device, Fault, Report};
 
 pub(super) fn faults(_: &Report, device: &Device) -> Option<Finding> {
-    if device.faults.count == 0 {
-        return None;
-    }
+    let count = device.faults.count.filter(|&count| count > 0)?;
     let example = device.faults.first.first().map(describe).unwrap_or_default();
     let text = format!(
         "The IOMMU refused {} DMA accesses of the device{example}{}.",
-        Unit::Count.render(Some(device.faults.count as f64)),
+        Unit::Count.render(Some(count as f64)),
         if truncates(device) { "; the address fits a high one cut to 32 bits" } else { "" },
     );
     let action = if truncates(device) {

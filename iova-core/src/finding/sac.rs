@@ -10,7 +10,9 @@ const DAC_RISK: &str = "The option affects every PCI device from the next boot o
 
 /// Without the per-device flag, every allocation searches the low space again, however often it was in vain.
 pub(super) fn cliff(report: &Report, device: &Device) -> Option<Finding> {
-    let (attempts, failed) = (device.alloc.sac_attempts?, device.alloc.sac_failed?);
+    let failed = device.alloc.sac_failed?;
+    // Where attempts are not counted (profile light): a device that has any makes one per allocation.
+    let attempts = device.alloc.sac_attempts.unwrap_or(device.alloc.count);
     let control = report.host.sac_control;
     if failed == 0 || control.falls_back_for_good() || control == SacControl::Unknown {
         return None;

@@ -89,10 +89,10 @@ pub(super) const TABLE: &[&[Metric]] = &[
     &[
         metric!(
             Domain,
-            "cpu_cache_flushes",
+            "cache_flushes",
             Count,
-            |d| d.cpu_cache_flushes,
-            "Calls of free_cpu_cached_iovas: one per CPU for each flush of all caches.",
+            |d| d.cache_flushes,
+            "Flushes of all CPUs' caches, by any device of the domain: calls of free_cpu_cached_iovas / online CPUs.",
             "fentry of free_cpu_cached_iovas."
         ),
         metric!(

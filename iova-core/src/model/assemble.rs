@@ -5,6 +5,7 @@ use super::device::{
     Alloc, Cache, Device, Fault, Faults, Free, Lock, Map, OrderCount, Policy, Presence, SlowCall,
 };
 use super::domain::{Domain, FlushQueue, LowSpace, Space, consistency_name};
+use super::hide;
 use super::identity::{Identity, identify};
 use super::latency::Latency;
 use super::quality::{self, Quality};
@@ -32,6 +33,9 @@ pub(super) fn figures(model: &Model, end: Option<&Snapshot>) -> Figures {
     let mut domains = domains(model, &sums, end);
     for device in &mut devices {
         finish(model, &sums, device, &domains);
+    }
+    for unknown in &model.unknown {
+        hide::hide(&unknown.metric, &mut devices, &mut domains);
     }
     devices.sort_by(|a, b| b.alloc.count.cmp(&a.alloc.count).then_with(|| a.bdf.cmp(&b.bdf)));
     for domain in &mut domains {
@@ -112,7 +116,7 @@ fn counted(sum: &DeviceCounters) -> Device {
         policy: Policy { configured: None, effective_high_ratio: ratio(alloc.high, successes) },
         map: map(sum, &alloc),
         free: free(&sum.free),
-        cache: Cache { hit_ratio: slow_ratio.map(|slow| 1.0 - slow), flushes: sum.alloc.cache_flushes },
+        cache: Cache { hit_ratio: slow_ratio.map(|slow| 1.0 - slow), flushes: Some(sum.alloc.cache_flushes) },
         alloc,
         ..Device::default()
     }
@@ -126,12 +130,12 @@ fn alloc(sum: &AllocCounters) -> Alloc {
         per_second: None,
         failed: sum.failed,
         bytes: sum.bytes,
-        slow: sum.slow,
+        slow: Some(sum.slow),
         // Both are read without stopping the machine, so a call may be in one and not yet in the other.
         slow_ratio: ratio(sum.slow.min(calls), calls),
         sac_attempts: sum.sac_attempts,
         sac_failed: sum.sac_failed,
-        tree_failed: sum.tree_failed,
+        tree_failed: Some(sum.tree_failed),
         high: sum.high,
         latency_ns: Latency::new(Some(&sum.latency)),
         by_order: orders(&sum.by_order, false),
@@ -139,7 +143,7 @@ fn alloc(sum: &AllocCounters) -> Alloc {
 }
 
 fn free(sum: &FreeCounters) -> Free {
-    Free { count: sum.count, bytes: sum.bytes, latency_ns: Latency::new(sum.latency.as_ref()) }
+    Free { count: Some(sum.count), bytes: Some(sum.bytes), latency_ns: Latency::new(sum.latency.as_ref()) }
 }
 
 fn map(sum: &DeviceCounters, alloc: &Alloc) -> Map {
@@ -221,13 +225,13 @@ fn same_address(full: &str, reported: &str) -> bool {
 }
 
 fn faults(model: &Model, device: &Device, pointer: Option<u64>) -> Faults {
-    let mut faults = Faults::default();
+    let mut faults = Faults { count: Some(0), first: Vec::new() };
     let mine = |culprit: &Culprit| match culprit {
         Culprit::Pointer(dev) => pointer == Some(*dev),
         Culprit::Bdf(bdf) => same_address(&device.bdf, bdf),
     };
     for (_, FaultLog { count, first }) in model.faults.iter().filter(|(culprit, _)| mine(culprit)) {
-        faults.count += count;
+        faults.count = faults.count.map(|sum| sum + count);
         faults.first.extend(first.iter().map(fault));
     }
     faults
@@ -262,7 +266,7 @@ fn domains(model: &Model, sums: &Sums, end: Option<&Snapshot>) -> Vec<Domain> {
 fn add_counters(domain: &mut Domain, sum: &DomainCounters) {
     let measured = |histogram: &Option<Histogram>| Latency::new(histogram.as_ref());
     let wait_ns = measured(&sum.lock_wait);
-    domain.cpu_cache_flushes = sum.cache_flushes;
+    domain.cache_flushes = sum.cache_flushes;
     domain.lock = Lock { waits: wait_ns.samples, wait_ns };
     domain.flush_queue.timer_ns = measured(&sum.fq_timer);
 }

@@ -54,7 +54,7 @@ pub struct Alloc {
     /// Bytes asked for.
     pub bytes: u64,
     /// `alloc_iova_fast` calls that searched the tree.
-    pub slow: u64,
+    pub slow: Option<u64>,
     /// `slow` as a share of all `alloc_iova_fast` calls.
     pub slow_ratio: Option<f64>,
     /// SAC attempts.
@@ -62,7 +62,7 @@ pub struct Alloc {
     /// SAC attempts that failed.
     pub sac_failed: Option<u64>,
     /// Tree searches that found nothing.
-    pub tree_failed: u64,
+    pub tree_failed: Option<u64>,
     /// Addresses at or above 4 GiB.
     pub high: u64,
     /// Entry to return.
@@ -75,9 +75,9 @@ pub struct Alloc {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Free {
     /// Unmaps.
-    pub count: u64,
+    pub count: Option<u64>,
     /// Bytes given back.
-    pub bytes: u64,
+    pub bytes: Option<u64>,
     /// Entry to return.
     pub latency_ns: Latency,
 }
@@ -99,7 +99,7 @@ pub struct Cache {
     /// 1 - `alloc.slow_ratio`.
     pub hit_ratio: Option<f64>,
     /// Allocations that flushed all CPUs' caches.
-    pub flushes: u64,
+    pub flushes: Option<u64>,
 }
 
 /// Waits for the domain's tree lock; shared by all devices of the domain.
@@ -136,8 +136,8 @@ pub struct SlowCall {
 /// DMA accesses the IOMMU refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Faults {
-    /// How many.
-    pub count: u64,
+    /// How many; `None` where the IOMMU's reports cannot be seen.
+    pub count: Option<u64>,
     /// The first ones.
     pub first: Vec<Fault>,
 }
@@ -195,7 +195,7 @@ pub struct Device {
 impl Device {
     /// True if anything happened.
     pub fn active(&self) -> bool {
-        self.alloc.count > 0 || self.free.count > 0 || self.faults.count > 0
+        self.alloc.count > 0 || self.free.count > Some(0) || self.faults.count > Some(0)
     }
 
     /// Calls of `alloc_iova_fast`: one per allocation, one more per failed SAC attempt.

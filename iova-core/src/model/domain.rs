@@ -82,8 +82,8 @@ pub struct Domain {
     pub depot_by_order: Vec<OrderCount>,
     /// Flush queues.
     pub flush_queue: FlushQueue,
-    /// Times `alloc_iova_fast` flushed one CPU's cache.
-    pub cpu_cache_flushes: u64,
+    /// Times the caches of all CPUs were flushed.
+    pub cache_flushes: u64,
     /// Tree lock.
     pub lock: Lock,
     /// The map of the space.

@@ -14,6 +14,7 @@ mod assemble;
 mod delta;
 mod device;
 mod domain;
+mod hide;
 mod identity;
 mod latency;
 mod quality;

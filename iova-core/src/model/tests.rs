@@ -77,7 +77,7 @@ fn an_idle_device_has_true_zeros_and_no_ratios() {
     model.feed(sample(SECOND, Vec::new(), Vec::new()));
     let figures = model.figures(None);
     let device = only(&figures);
-    assert_eq!((device.alloc.count, device.free.count), (0, 0));
+    assert_eq!((device.alloc.count, device.free.count), (0, Some(0)));
     assert_eq!((device.cache.hit_ratio, device.policy.effective_high_ratio), (None, None));
     assert_eq!(device.alloc.sac_failed, None);
 }
@@ -140,8 +140,24 @@ fn faults_are_joined_by_pointer_and_by_bus_address() {
     ];
     model.feed(last);
     let figures = model.figures(None);
-    let counts: Vec<_> = figures.devices.iter().map(|device| (&*device.bdf, device.faults.count)).collect();
+    let counts: Vec<_> =
+        figures.devices.iter().map(|device| (&*device.bdf, device.faults.count.unwrap())).collect();
     assert_eq!(counts, [("0000:00:04.0", 3), ("0000:00:1f.0", 1)]);
+}
+
+#[test]
+fn what_could_not_be_hooked_is_unknown_not_zero() {
+    let mut model = Model::new(inventory(), None, start());
+    model.feed(sample(SECOND, vec![counters()], Vec::new()));
+    for metric in ["alloc.slow", "cache.flushes", "free.count", "faults.count"] {
+        model.unknown(metric, "no such function");
+    }
+    let figures = model.figures(None);
+    let device = only(&figures);
+    assert_eq!((device.alloc.slow, device.alloc.slow_ratio, device.cache.hit_ratio), (None, None, None));
+    assert_eq!((device.cache.flushes, device.free.count, device.faults.count), (None, None, None));
+    assert_eq!(figures.quality.unknown.len(), 4);
+    assert!(device.active());
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn counts(page: &mut Page, device: &Device) {
         let share = format!("allocator share {}", v("map.allocator_share"));
         page.items("map    ", &[v("map.count"), share]);
     }
-    if device.faults.count > 0 {
+    if device.faults.count > Some(0) {
         let first = device.faults.first.iter().map(|fault| fault.address.clone());
         let list = first.collect::<Vec<_>>().join(" ");
         page.items("faults ", &[v("faults.count"), format!("first at {list}")]);

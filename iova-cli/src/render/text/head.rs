@@ -25,26 +25,33 @@ pub(super) fn write(page: &mut Page, report: &Report) {
 }
 
 fn interval(report: &Report, dot: &str) -> String {
+    if !measured(&report.quality) {
+        return "nothing was measured: there is nothing to measure".to_owned();
+    }
     let active = report.devices.iter().filter(|device| device.active()).count();
     let count = |sum: u64| Unit::Count.render(Some(sum as f64));
     let allocs = count(report.devices.iter().map(|device| device.alloc.count).sum());
-    let frees = count(report.devices.iter().map(|device| device.free.count).sum());
-    let mut words = vec![
-        format!(
-            "{}{}",
-            Unit::Seconds.render(Some(report.duration_s)),
-            if report.interrupted { " (ended early)" } else { "" }
-        ),
+    let frees = count(report.devices.iter().map(|device| device.free.count.unwrap_or(0)).sum());
+    let early = if report.interrupted { " (ended early)" } else { "" };
+    let words = [
+        format!("{}{early}", Unit::Seconds.render(Some(report.duration_s))),
         format!("profile {}", report.profile),
         format!("{allocs} allocations"),
         format!("{frees} frees"),
         format!("{active} of {} devices active", report.devices.len()),
     ];
-    words.retain(|word| !word.is_empty());
     words.join(dot)
 }
 
+/// False if no probe was attached: then not even the sampling is known.
+fn measured(quality: &Quality) -> bool {
+    quality.alloc_sampling > 0
+}
+
 fn quality(page: &mut Page, quality: &Quality) {
+    if !measured(quality) {
+        return;
+    }
     let sampling = match quality.alloc_sampling {
         0 | 1 => "every allocation timed".to_owned(),
         every => format!("one allocation in {every} timed"),

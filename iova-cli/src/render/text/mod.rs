@@ -11,6 +11,7 @@
 
 mod detail;
 mod devices;
+mod doctor;
 mod findings;
 mod foot;
 mod head;
@@ -21,6 +22,7 @@ mod table;
 
 use super::Render;
 use crate::commands::devices::DeviceList;
+use crate::commands::doctor::Survey;
 use crate::exit::Stop;
 use crate::term::Term;
 use iova_core::model::{Device, Report};
@@ -52,6 +54,12 @@ impl Render for Text {
     fn devices(&self, list: &DeviceList) -> Result<String, Stop> {
         let mut page = Page::new(self.term);
         devices::list(&mut page, list);
+        Ok(page.finish())
+    }
+
+    fn doctor(&self, survey: &Survey) -> Result<String, Stop> {
+        let mut page = Page::new(self.term);
+        doctor::write(&mut page, survey);
         Ok(page.finish())
     }
 }

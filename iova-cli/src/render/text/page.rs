@@ -84,6 +84,18 @@ impl Page {
         }
     }
 
+    /// Characters on the current line so far.
+    fn column(&self) -> usize {
+        let line = self.out.rsplit('\n').next().unwrap_or("");
+        let mut escape = false;
+        let visible = line.chars().filter(|&c| {
+            let hidden = escape || c == '\x1b';
+            escape = hidden && c != 'm';
+            !hidden
+        });
+        visible.count()
+    }
+
     /// Ends the current line, without blanks at its end.
     pub(super) fn end(&mut self) {
         let kept = self.out.trim_end_matches(' ').len();
@@ -109,7 +121,7 @@ impl Page {
 
     /// `text` broken into lines: the first after `first`, the others indented by the same width.
     pub(super) fn wrapped(&mut self, style: Style, first: &str, text: &str) {
-        let indent = first.chars().count();
+        let indent = self.column() + first.chars().count();
         let room = self.term.width.saturating_sub(indent).max(20);
         let cleaned = clean(text, self.term.unicode);
         for (index, line) in wrap(&cleaned, room).into_iter().enumerate() {
