@@ -37,8 +37,6 @@ macro_rules! offsets {
 offsets! {
     /// `struct iommu_group *`
     device_iommu_group = "device.iommu_group";
-    /// `u64`, 0 = no limit
-    device_bus_dma_limit = "device.bus_dma_limit";
     /// `int`
     iommu_group_id = "iommu_group.id";
     /// `struct iommu_dma_cookie *`; on 7.x a member of a union, valid if the cookie type says so.

@@ -59,6 +59,14 @@ pub fn at_most<const MAX: u64>(value: u64) -> u64 {
     bounded
 }
 
+/// `value & MASK`, in a form that the optimiser keeps: the verifier must see the bound.
+#[inline(always)]
+pub fn masked<const MASK: u64>(value: u64) -> u64 {
+    let mut masked = value;
+    unsafe { asm!("{v} &= {mask}", v = inout(reg) masked, mask = const MASK, options(pure, nomem, nostack)) }
+    masked
+}
+
 /// One step of finding the highest set bit of `v`: if any bit at or above `test` is set, shifts `v` down and counts it.
 macro_rules! narrow {
     ($v:ident, $count:ident, $test:literal, $shift:literal, $step:expr) => {

@@ -3,10 +3,10 @@
 use iova_common::agg::{DeviceAgg, DeviceInfo, SLOT_OTHER};
 use iova_common::event::Kind;
 
-use crate::asm::{at_most, low32};
+use crate::asm::{low32, masked};
 use crate::event;
 use crate::kernel::{Ptr, group_of};
-use crate::maps::{DEVICE_SLOTS, DEVICES, FREE_SLOTS, SLOT_HINTS, lost};
+use crate::maps::{DEVICE_SLOTS, DEVICES, FREE_SLOTS, lost};
 
 /// A device's aggregates on this CPU.
 pub struct Slot {
@@ -16,18 +16,25 @@ pub struct Slot {
     pub agg: *mut DeviceAgg,
 }
 
-/// Where the hint for `dev` is. `struct device` sits in slab objects of 1 KiB and more, so the low bits say little.
+/// Direct-mapped hints in front of [`DEVICE_SLOTS`]: hashed device pointer to slot. A wrong hint costs a hash look-up,
+/// never a wrong count: the slot itself knows its device. (In `.bss`, because a look-up in a map costs four times as
+/// much as an index.)
+static mut SLOT_HINTS: [u32; HINTS as usize] = [SLOT_OTHER; HINTS as usize];
+
+const HINTS: u64 = 1024;
+
+/// The hint for `dev`. `struct device` sits in slab objects of 1 KiB and more, so the lowest bits say nothing.
 #[inline(always)]
-fn hint_index(dev: Ptr) -> u32 {
-    let low = low32(dev);
-    at_most::<1023>(((low >> 10) ^ (low >> 20)) & 1023) as u32
+fn hint(dev: Ptr) -> *mut u32 {
+    let index = masked::<{ HINTS - 1 }>(low32(dev) >> 10);
+    unsafe { (&raw mut SLOT_HINTS).cast::<u32>().add(index as usize) }
 }
 
 /// The slot of `dev`. `iovad` tells which domain it allocates from and is called for a device's first use only.
 #[inline(always)]
 pub fn slot(dev: Ptr, iovad: impl FnOnce() -> Ptr) -> Option<Slot> {
-    let hint = SLOT_HINTS.get_ptr_mut(hint_index(dev))?;
-    let number = unsafe { *hint };
+    let hint = hint(dev);
+    let number = unsafe { hint.read_volatile() };
     let agg = DEVICES.get_ptr_mut(number)?;
     if unsafe { (*agg).dev } == dev as u64 {
         return Some(Slot { number, agg });
@@ -38,7 +45,7 @@ pub fn slot(dev: Ptr, iovad: impl FnOnce() -> Ptr) -> Option<Slot> {
         lost!(no_slot);
     } else {
         unsafe {
-            *hint = number;
+            hint.write_volatile(number);
             (*agg).dev = dev as u64;
         }
     }
@@ -73,7 +80,5 @@ pub fn forget(dev: Ptr) {
     let number = unsafe { (*info).slot };
     event::send(Kind::DeviceGone, event::Facts { dev: key, slot: number, ..event::Facts::NONE });
     let _ = DEVICE_SLOTS.remove(key);
-    if let Some(hint) = SLOT_HINTS.get_ptr_mut(hint_index(dev)) {
-        unsafe { *hint = SLOT_OTHER };
-    }
+    unsafe { hint(dev).write_volatile(SLOT_OTHER) };
 }

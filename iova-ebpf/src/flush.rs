@@ -27,6 +27,8 @@ pub fn cache_flush_enter(ctx: FEntryContext) -> i32 {
         if notes.retry == 0 {
             notes.flushes += 1;
             notes.retry = 1;
+            notes.sac_failed -= notes.in_sac;
+            notes.in_sac = 0;
         }
     }
     0

@@ -32,9 +32,9 @@ pub struct Frame {
     pub tag: u64,
     /// Entry time, 0 if this call is not timed.
     pub start: u64,
-    /// Highest address the device may use; only kept where `alloc_iova_fast` is not traced.
+    /// Highest address the device can use; only kept where `alloc_iova_fast` is not traced.
     pub limit: u64,
-    /// What happened inside.
+    /// What happened inside. All zero in a free frame: whoever closes one clears what was noted.
     pub notes: Notes,
 }
 
@@ -54,7 +54,8 @@ pub struct Notes {
     pub flushes: u16,
     /// 1 while the next tree search is the retry after a flush.
     pub retry: u16,
-    /// 1 while inside a SAC attempt.
+    /// 1 while inside a SAC attempt (told by `alloc_iova_fast`), or after a failed search that looks like one (where
+    /// that is not traced).
     pub in_sac: u16,
     /// Keeps the size at two words.
     pub pad: u16,
@@ -72,9 +73,15 @@ impl Notes {
         unsafe { core::ptr::from_ref(self).cast::<u64>().read() }
     }
 
-    /// Nothing happened.
-    pub const NONE: Self =
-        Self { sac_attempts: 0, sac_failed: 0, slow: 0, tree_failed: 0, flushes: 0, retry: 0, in_sac: 0, pad: 0 };
+    /// Back to nothing noted, in two stores (the compiler would call `memset`, a loop over bytes).
+    #[inline(always)]
+    pub fn clear(&mut self) {
+        let words = core::ptr::from_mut(self).cast::<u64>();
+        unsafe {
+            words.write_volatile(0);
+            words.add(1).write_volatile(0);
+        }
+    }
 }
 
 /// The open calls of one CPU.
@@ -119,7 +126,7 @@ fn sampled(seen: *mut u64, mask: u32) -> bool {
 
 /// Opens an allocation; `mask` decides whether it is timed.
 #[inline(always)]
-pub fn open_alloc<T>(ctx: *const T, mask: u32, limit: u64) {
+pub fn open_alloc<T>(ctx: *const T, mask: u32, limit: impl FnOnce() -> u64) {
     let Some(frames) = mine() else { return };
     let frames = frames.as_ptr();
     let ways = unsafe { &raw mut (*frames).alloc }.cast::<Frame>();
@@ -128,9 +135,8 @@ pub fn open_alloc<T>(ctx: *const T, mask: u32, limit: u64) {
         let frame = unsafe { ways.add(way) };
         if unsafe { (*frame).tag } == 0 {
             unsafe {
-                (*frame).notes = Notes::NONE;
                 if config!(fast_hook) == 0 {
-                    (*frame).limit = limit;
+                    (*frame).limit = limit();
                 }
                 (*frame).tag = ctx as u64;
                 (*frame).start = if timed { bpf_ktime_get_ns() } else { 0 };
@@ -153,7 +159,10 @@ fn reclaim_alloc(ways: *mut Frame) {
         if start == 0 {
             unsafe { (*frame).start = now };
         } else if now.wrapping_sub(start) > STALE_NS {
-            unsafe { (*frame).tag = 0 };
+            unsafe {
+                (*frame).notes.clear();
+                (*frame).tag = 0;
+            }
         }
     }
 }

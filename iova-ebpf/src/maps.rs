@@ -1,6 +1,6 @@
 //! All maps. The sizes here are upper bounds or placeholders: user space sets those that depend on the machine.
 
-use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, Queue, RingBuf, StackTrace};
+use aya_ebpf::btf_maps::{HashMap, PerCpuArray, Queue, RingBuf, StackTrace};
 use aya_ebpf::macros::btf_map;
 use iova_common::agg::{DeviceAgg, DeviceInfo, DomainAgg, MapAgg, QualityAgg};
 use iova_common::event::Event;
@@ -16,11 +16,6 @@ pub static DEVICES: PerCpuArray<DeviceAgg, 64> = PerCpuArray::new();
 /// `struct device *` to its slot and what is known about it.
 #[btf_map]
 pub static DEVICE_SLOTS: HashMap<u64, DeviceInfo, 4096> = HashMap::new();
-
-/// Direct-mapped hints in front of [`DEVICE_SLOTS`]: hashed device pointer to slot. A wrong hint costs a hash look-up,
-/// never a wrong count: the slot itself knows its device.
-#[btf_map]
-pub static SLOT_HINTS: Array<u32, 1024> = Array::new();
 
 /// Slots nobody has yet. Popping is atomic, so two CPUs never give one slot to two devices.
 #[btf_map]

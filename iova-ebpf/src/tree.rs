@@ -54,21 +54,23 @@ fn note(ctx: *mut c_void, failed: bool, low: bool) {
         lost!(inner_unowned);
         return;
     };
-    let notes = unsafe { &mut (*open.as_ptr()).notes };
+    let open = unsafe { &mut *open.as_ptr() };
+    let notes = &mut open.notes;
+    if config!(fast_hook) == 0 {
+        // A search limited to 4 GiB for a device that can use more is a SAC attempt, unless the bus confines the device
+        // too: then a cache flush follows, which no SAC attempt asks for, and takes the verdict back.
+        notes.in_sac = u16::from(low && notes.retry == 0 && open.limit >> 32 != 0);
+    }
     if notes.retry == 0 {
         notes.slow += 1;
     }
     notes.retry = 0;
     if failed {
         notes.tree_failed += 1;
-        let in_sac = if config!(fast_hook) != 0 {
-            notes.in_sac
-        } else {
-            u16::from(low && unsafe { (*open.as_ptr()).limit } >> 32 != 0)
-        };
-        notes.sac_failed += in_sac;
+        notes.sac_failed += notes.in_sac;
+    } else {
+        notes.in_sac = 0;
     }
-    notes.in_sac = 0;
 }
 
 #[inline(always)]
