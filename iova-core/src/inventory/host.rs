@@ -17,10 +17,19 @@ pub(super) fn read(root: &Root) -> Host {
 
 /// Kinds of IOMMU, from the names drivers give to `iommu_device_sysfs_add`.
 fn iommus(root: &Root) -> Vec<String> {
-    let mut kinds: Vec<String> = root.names("sys/class/iommu").iter().map(|name| kind(name)).collect();
+    let names = root.names("sys/class/iommu");
+    let mut kinds: Vec<String> = names.iter().map(|name| kind(driver_name(root, name).as_str())).collect();
     kinds.sort_unstable();
     kinds.dedup();
     kinds
+}
+
+/// virtio-iommu is listed by its PCI address (`viommu_probe`): what tells is the device it hangs on,
+/// `../../devices/pci0000:00/0000:00:02.0/virtio0/iommu/0000:00:02.0`.
+fn driver_name(root: &Root, name: &str) -> String {
+    let target = std::fs::read_link(root.path(format!("sys/class/iommu/{name}"))).unwrap_or_default();
+    let parent = target.iter().rev().nth(2).and_then(|part| part.to_str()).unwrap_or_default();
+    if parent.starts_with("virtio") { parent.to_owned() } else { name.to_owned() }
 }
 
 fn kind(name: &str) -> String {

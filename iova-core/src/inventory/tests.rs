@@ -118,6 +118,14 @@ fn policy_from_sysfs_alone() {
 }
 
 #[test]
+fn virtio_iommu_goes_by_a_pci_address() {
+    let tree = machine("virtio");
+    let target = "../../devices/pci0000:00/0000:00:02.0/virtio0/iommu/0000:00:02.0";
+    tree.link("sys/class/iommu/0000:00:02.0", target);
+    assert_eq!(tree.collect().host.iommu, ["Intel VT-d", "virtio-iommu"]);
+}
+
+#[test]
 fn nothing_at_all() {
     let inventory = Tree::new("empty").collect();
     assert!(inventory.devices.is_empty());

@@ -66,7 +66,7 @@ impl Btf {
         }
     }
 
-    fn structs<'a>(&'a self, name: &'a str) -> impl Iterator<Item = TypeId> + 'a {
+    pub(super) fn structs<'a>(&'a self, name: &'a str) -> impl Iterator<Item = TypeId> + 'a {
         self.named(name, |k| k == kind::STRUCT || k == kind::UNION)
     }
 
@@ -103,7 +103,7 @@ impl Btf {
     }
 
     /// The type without `const`, `volatile`, typedefs and tags around it.
-    fn bare(&self, mut id: TypeId) -> Option<Record> {
+    pub(super) fn bare(&self, mut id: TypeId) -> Option<Record> {
         // A valid chain is short; a damaged one may be a circle.
         for _ in 0..32 {
             let record = self.record(id)?;

@@ -173,4 +173,6 @@ impl Btf {
 }
 
 #[cfg(test)]
-mod tests;
+mod extract;
+#[cfg(test)]
+pub(crate) mod tests;
