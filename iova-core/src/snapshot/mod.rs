@@ -136,3 +136,6 @@ pub struct Snapshot {
     /// What could not be read, each one sentence.
     pub missing: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;
