@@ -5,8 +5,8 @@ use std::io::IsTerminal;
 
 /// Without a terminal, and for a bug report, 80 columns.
 const DEFAULT_WIDTH: usize = 80;
-/// Below this, tables lose their meaning; above, lines are hard to follow.
-const WIDTHS: (usize, usize) = (60, 160);
+/// The map of the 32-bit space needs this much; above, lines are hard to follow.
+const WIDTHS: (usize, usize) = (76, 160);
 
 /// The place where text goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ mod tests {
         assert!(term(true, &[("NO_COLOR", "")]).color, "an empty NO_COLOR does not count");
         assert!(!term(true, &[("TERM", "dumb")]).color);
         assert_eq!(term(true, &[("COLUMNS", "100")]).width, 100);
-        assert_eq!(term(true, &[("COLUMNS", "7")]).width, 60);
+        assert_eq!(term(true, &[("COLUMNS", "7")]).width, 76);
     }
 
     #[test]

@@ -41,19 +41,22 @@ pub(crate) struct Entry {
 pub(super) fn run(args: &DevicesArgs, term: Term) -> Result<Exit, Stop> {
     let (inventory, sac_control) = live::inventory();
     let wanted = live::select(&inventory, &args.devices)?;
-    let list = list(&inventory, &wanted, sac_control);
+    let list = DeviceList::new(&inventory, &wanted, sac_control);
     output::print(&renderer(args.format, term).devices(&list)?)?;
     Ok(Exit::Done)
 }
 
-fn list(inventory: &Inventory, wanted: &[String], sac_control: SacControl) -> DeviceList {
-    let shown = |device: &&Device| wanted.is_empty() || wanted.contains(&device.bdf);
-    DeviceList {
-        schema: "iova.devices",
-        schema_version: 1,
-        host: HostFigures::new(inventory, sac_control),
-        devices: inventory.devices.iter().filter(shown).map(entry).collect(),
-        missing: inventory.missing.clone(),
+impl DeviceList {
+    /// The devices with these BDFs; all if there are none.
+    pub(crate) fn new(inventory: &Inventory, wanted: &[String], sac_control: SacControl) -> Self {
+        let shown = |device: &&Device| wanted.is_empty() || wanted.contains(&device.bdf);
+        Self {
+            schema: "iova.devices",
+            schema_version: 1,
+            host: HostFigures::new(inventory, sac_control),
+            devices: inventory.devices.iter().filter(shown).map(entry).collect(),
+            missing: inventory.missing.clone(),
+        }
     }
 }
 

@@ -61,7 +61,11 @@ impl Source for Live {
 
     fn unmeasured(&self) -> Vec<Unknown> {
         let skipped = self.tracer.as_ref().map(Tracer::skipped).unwrap_or_default();
-        skipped.iter().map(unknown).collect()
+        let kernel = self.kernel.as_ref().ok();
+        let exists = |hook: &str| kernel.is_some_and(|kernel| kernel.symbols.exists(hook));
+        // What a kernel without the two-step API (before 6.16) cannot call needs no hook.
+        let lost = |skip: &&Skipped| skip.hook != "dma_iova_free" || exists(skip.hook);
+        skipped.iter().filter(lost).map(unknown).collect()
     }
 }
 

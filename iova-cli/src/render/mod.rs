@@ -32,3 +32,8 @@ pub(crate) fn renderer(format: Format, term: Term) -> Box<dyn Render> {
         Format::Json => Box::new(Json),
     }
 }
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod tests;

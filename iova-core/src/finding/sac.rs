@@ -20,7 +20,8 @@ pub(super) fn cliff(report: &Report, device: &Device) -> Option<Finding> {
     let share = failed as f64 / attempts.max(1) as f64;
     let severity = if share >= SAC_FAILED_CRITICAL { Severity::Critical } else { Severity::Warning };
     let text = format!(
-        "{} of {} attempts below 4 GiB failed ({}){}; this kernel repeats the vain search for every request{}.",
+        "{} of {} attempts below 4 GiB failed ({}){}; this kernel makes the vain attempt for each such request \
+         again{}.",
         Unit::Count.render(Some(failed as f64)),
         Unit::Count.render(Some(attempts as f64)),
         Unit::Ratio.render(Some(share)),
@@ -70,7 +71,7 @@ fn cost(device: &Device) -> String {
     let latency = &device.alloc.latency_ns;
     let (Some(p50), Some(p99)) = (latency.p50, latency.p99) else { return String::new() };
     let [p50, p99] = [p50, p99].map(|ns| Unit::Nanoseconds.render(Some(ns as f64)));
-    format!(", so an allocation takes {p50} at the median and {p99} at p99")
+    format!(": an allocation takes {p50} at the median and {p99} at p99")
 }
 
 fn cliff_action(device: &Device, control: SacControl) -> String {

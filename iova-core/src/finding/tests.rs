@@ -105,7 +105,8 @@ fn the_cliff_is_named_where_every_request_searches_in_vain() {
     let finding = case.finding("low-space-cliff");
     assert_eq!(finding.severity, Severity::Critical);
     assert_eq!(finding.device.as_deref(), Some("0000:00:04.0"));
-    for word in ["900 of 1,010", "(89%)", "no aligned block of 256 KiB", "at the median", "every request"] {
+    for word in ["900 of 1,010", "(89%)", "no aligned block of 256 KiB", "at the median", "each such request"]
+    {
         assert!(finding.text.contains(word), "{word:?} in {}", finding.text);
     }
     for word in ["echo 128 > /sys/block/nvme0n1/queue/max_sectors_kb", "iommu.forcedac=1"] {

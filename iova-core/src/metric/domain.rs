@@ -25,7 +25,7 @@ pub(super) const TABLE: &[&[Metric]] = &[
             "high_bytes",
             Bytes,
             |d| d.high_bytes,
-            "Bytes in the tree at or above 4 GiB, cached and pending ones included.",
+            "Bytes in use at or above 4 GiB: live, cached or pending; reserved ones (64-bit bridge windows) are left out.",
             SNAPSHOT
         ),
         metric!(

@@ -22,7 +22,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// `value` with its unit, "-" if unknown. Short: at most seven characters up to 10^15.
+    /// `value` with its unit, "-" if unknown. Short enough for a table.
     pub fn render(self, value: Option<f64>) -> String {
         let Some(value) = value else { return "-".to_owned() };
         match self {
@@ -38,9 +38,9 @@ impl Unit {
     }
 }
 
-/// Exact below a million, then three significant digits.
+/// Exact below a thousand million: counts are compared with other tools' counts. Then two or three digits.
 fn count(value: f64) -> String {
-    if value < 1e6 {
+    if value < 1e9 {
         grouped(value.round() as u64)
     } else {
         scaled(value, 1000.0, &["", "k", "M", "G", "T", "P"])
@@ -84,11 +84,10 @@ fn scaled(value: f64, step: f64, units: &[&str]) -> String {
     for (index, unit) in units.iter().enumerate() {
         let last = index + 1 == units.len();
         if rest < step - 0.5 || last {
-            let text = if rest < 9.95 && rest.fract() > 0.04 && index > 0 {
-                format!("{rest:.1}")
-            } else {
-                format!("{rest:.0}")
-            };
+            // Sizes are whole powers of two more often than not; a measured value never is.
+            let whole = step == 1024.0 && rest.fract() < 0.05;
+            let text =
+                if rest < 9.95 && index > 0 && !whole { format!("{rest:.1}") } else { format!("{rest:.0}") };
             return text + unit;
         }
         rest /= step;
@@ -118,7 +117,8 @@ mod tests {
         let cases = [
             (Unit::Count, 0.0, "0"),
             (Unit::Count, 999_999.0, "999,999"),
-            (Unit::Count, 1_234_567.0, "1.2M"),
+            (Unit::Count, 1_234_567.0, "1,234,567"),
+            (Unit::Count, 1.25e10, "12G"),
             (Unit::Bytes, 4096.0, "4 KiB"),
             (Unit::Bytes, 1.5 * 1024.0 * 1024.0, "1.5 MiB"),
             (Unit::Bytes, 4294967296.0, "4 GiB"),

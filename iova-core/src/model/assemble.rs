@@ -13,7 +13,7 @@ use super::report::Figures;
 use super::track::{Culprit, FaultLog, Model, RawFault, Sums};
 use crate::inventory::{self, Configured};
 use crate::sample::{AllocCounters, DeviceCounters, DomainCounters, FreeCounters, Histogram};
-use crate::snapshot::{DomainState, Snapshot};
+use crate::snapshot::{DomainState, RangeKind, Snapshot};
 use std::collections::BTreeMap;
 
 /// `max32_alloc_pages` covers this much when there is no limit.
@@ -280,6 +280,13 @@ fn peak(model: &Model, domain: &Domain) -> Option<u64> {
     Some((pages * start.granule).max(domain.low_space.used_bytes()?))
 }
 
+/// Pages at or above 4 GiB that are in somebody's hands: a 64-bit bridge window is reserved there, and no use.
+fn high_in_use(state: &DomainState) -> u64 {
+    let first_high = LOW_BYTES / state.granule.max(1);
+    let in_use = state.ranges.iter().filter(|range| range.kind != RangeKind::Reserved);
+    in_use.map(|range| (range.pfn_hi + 1).saturating_sub(range.pfn_lo.max(first_high))).sum()
+}
+
 fn state(state: &DomainState) -> Domain {
     let bytes = |pages: u64| pages * state.granule;
     let low = &state.low;
@@ -301,7 +308,7 @@ fn state(state: &DomainState) -> Domain {
             pressure: ratio(used, capacity),
             peak_used_bytes: None,
         },
-        high_bytes: Some(bytes(state.high_pages)),
+        high_bytes: Some(bytes(high_in_use(state))),
         nodes: Some(state.nodes),
         max32_alloc_bytes: Some(bytes(state.max32_alloc_pages)).filter(|&limit| limit < LOW_BYTES),
         aligned_blocks: orders(&low.aligned_blocks[..=20], true),

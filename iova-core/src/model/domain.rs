@@ -68,7 +68,7 @@ pub struct Domain {
     pub consistency: Option<&'static str>,
     /// Space below 4 GiB.
     pub low_space: LowSpace,
-    /// Bytes in the tree at or above 4 GiB.
+    /// Bytes live, cached or pending at or above 4 GiB.
     pub high_bytes: Option<u64>,
     /// Nodes in the tree.
     pub nodes: Option<u64>,

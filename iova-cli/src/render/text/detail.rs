@@ -16,8 +16,7 @@ pub(super) fn write(page: &mut Page, report: &Report) {
 
 fn block(page: &mut Page, report: &Report, device: &Device) {
     page.section(&title(device));
-    let dot = page.dot();
-    page.wrapped(Style::Plain, "", &identity(device).join(dot));
+    page.words(Style::Plain, &identity(device));
     counts(page, device);
     percentiles(page, device);
     let granule = report.domain_of(device).and_then(|domain| domain.granule_bytes).unwrap_or(4096);
@@ -114,16 +113,29 @@ fn sizes(device: &Device, granule: u64) -> Vec<String> {
         .collect()
 }
 
-/// The slowest ones, with the first kernel functions of their stacks.
+/// The slowest ones, and where the first came from.
 fn slow_calls(page: &mut Page, device: &Device) {
-    const SHOWN: usize = 3;
-    for call in device.slow_calls.iter().take(SHOWN) {
-        let what = format!(
-            "{} for {}: ",
-            Unit::Nanoseconds.render(Some(call.duration_ns as f64)),
-            Unit::Bytes.render(Some(call.size_bytes as f64)),
-        );
-        let stack = if call.stack.is_empty() { "no stack".to_owned() } else { call.stack.join(" < ") };
-        page.wrapped(Style::Plain, "slowest ", &(what + &stack));
+    const CALLS: usize = 5;
+    let calls = device.slow_calls.iter().take(CALLS);
+    let calls: Vec<String> = calls
+        .map(|call| {
+            let time = Unit::Nanoseconds.render(Some(call.duration_ns as f64));
+            format!("{time} for {}", Unit::Bytes.render(Some(call.size_bytes as f64)))
+        })
+        .collect();
+    page.items("slowest  ", &calls);
+    if let Some(first) = device.slow_calls.first().filter(|call| !call.stack.is_empty()) {
+        page.wrapped(Style::Plain, "  first from  ", &path(&first.stack));
     }
+}
+
+/// The way into the allocator: function names only, our own probes left out, no further than a reader follows.
+fn path(stack: &[String]) -> String {
+    const FUNCTIONS: usize = 8;
+    let names = stack.iter().map(|frame| frame.split('+').next().unwrap_or(frame));
+    let names: Vec<&str> =
+        names.filter(|name| !name.starts_with("bpf_prog_") && !name.starts_with("bpf_trampoline_")).collect();
+    let more = if names.len() > FUNCTIONS { " < …" } else { "" };
+    let kept: Vec<&str> = names.into_iter().take(FUNCTIONS).collect();
+    kept.join(" < ") + more
 }

@@ -4,6 +4,7 @@ use super::page::{Page, Style};
 use super::table::{Align, Cell, Column, Table};
 use super::{role, short, title};
 use crate::commands::devices::DeviceList;
+use iova_core::inventory::DomainType;
 use iova_core::metric::{self, Scope};
 use iova_core::model::{Device, Report};
 
@@ -34,19 +35,26 @@ pub(super) fn write(page: &mut Page, report: &Report) {
         let hidden = table(&active).write(page);
         legend(page, &hidden);
     }
-    if !idle.is_empty() {
-        let noun = if idle.len() == 1 { "device" } else { "devices" };
-        let names: Vec<String> = idle.iter().map(|device| title(device)).collect();
-        page.items(&format!("{} idle {noun}: ", idle.len()), &names);
-    }
+    let passes = |device: &&Device| device.domain_type == Some(DomainType::Identity);
+    let (passthrough, idle): (Vec<&Device>, Vec<&Device>) = idle.into_iter().partition(passes);
+    named(page, "idle", &idle);
+    named(page, "in passthrough (no IOVA allocation)", &passthrough);
     if report.devices.is_empty() {
         page.line(Style::Plain, "none behind an IOMMU");
     }
 }
 
+/// Devices without figures, in one list.
+fn named(page: &mut Page, what: &str, devices: &[&Device]) {
+    if devices.is_empty() {
+        return;
+    }
+    let names: Vec<String> = devices.iter().map(|device| title(device)).collect();
+    page.items(&format!("{} {what}: ", devices.len()), &names);
+}
+
 fn legend(page: &mut Page, hidden: &[&str]) {
-    let mut text =
-        "slow: searched the tree; high: at or above 4 GiB; 32-bit: space below 4 GiB in use".to_owned();
+    let mut text = "slow: searched the tree; high: at or above 4 GiB; 32-bit: low space in use".to_owned();
     if !hidden.is_empty() {
         text += &format!("; no room here for {} (see below)", hidden.join(", "));
     }

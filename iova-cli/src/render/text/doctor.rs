@@ -5,11 +5,10 @@ use crate::commands::doctor::{Survey, Verdict};
 use iova_core::doctor::{Ability, State};
 
 pub(super) fn write(page: &mut Page, survey: &Survey) {
-    let dot = page.dot();
     let host = &survey.host;
     let iommu = host.iommu.as_deref().unwrap_or("no IOMMU");
-    let title = ["iova doctor", &host.name, &format!("Linux {} {}", host.kernel, host.arch), iommu].join(dot);
-    page.wrapped(Style::Strong, "", &title);
+    let kernel = format!("Linux {} {}", host.kernel, host.arch);
+    page.words(Style::Strong, &["iova doctor".to_owned(), host.name.clone(), kernel, iommu.to_owned()]);
     page.blank();
     let width = survey.abilities.iter().map(|ability| ability.name.chars().count()).max().unwrap_or(0);
     for ability in &survey.abilities {

@@ -10,7 +10,10 @@ pub(super) fn write(page: &mut Page, report: &Report) {
     if report.findings.is_empty() {
         page.line(Style::Good, "none");
     }
-    for finding in &report.findings {
+    for (index, finding) in report.findings.iter().enumerate() {
+        if index > 0 {
+            page.blank();
+        }
         one(page, report, finding);
     }
 }

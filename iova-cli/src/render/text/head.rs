@@ -5,14 +5,13 @@ use iova_core::metric::Unit;
 use iova_core::model::{Quality, Report};
 
 pub(super) fn write(page: &mut Page, report: &Report) {
-    let dot = page.dot();
     let host = &report.host;
     let iommu = host.iommu.as_deref().unwrap_or("no IOMMU");
     let kernel = format!("Linux {} {}", host.kernel, host.arch);
-    let mut words = vec!["iova report", &host.name, &kernel, iommu];
-    words.extend(host.domain_type.as_deref());
-    page.wrapped(Style::Strong, "", &words.join(dot));
-    page.wrapped(Style::Plain, "", &interval(report, dot));
+    let mut words = vec!["iova report".to_owned(), host.name.clone(), kernel, iommu.to_owned()];
+    words.extend(host.domain_type.clone());
+    page.words(Style::Strong, &words);
+    page.words(Style::Plain, &interval(report));
     if let Some(command) = &report.command {
         let ended = match (command.exit_code, command.signal) {
             (Some(code), _) => format!("exit code {code}"),
@@ -21,26 +20,26 @@ pub(super) fn write(page: &mut Page, report: &Report) {
         };
         page.wrapped(Style::Plain, "command: ", &format!("{} ({ended})", command.argv.join(" ")));
     }
-    quality(page, &report.quality);
+    let marked = report.devices.iter().any(|device| !device.approximate.is_empty());
+    quality(page, &report.quality, marked);
 }
 
-fn interval(report: &Report, dot: &str) -> String {
+fn interval(report: &Report) -> Vec<String> {
     if !measured(&report.quality) {
-        return "nothing was measured: there is nothing to measure".to_owned();
+        return vec!["nothing was measured: there is nothing to measure".to_owned()];
     }
     let active = report.devices.iter().filter(|device| device.active()).count();
     let count = |sum: u64| Unit::Count.render(Some(sum as f64));
     let allocs = count(report.devices.iter().map(|device| device.alloc.count).sum());
     let frees = count(report.devices.iter().map(|device| device.free.count.unwrap_or(0)).sum());
     let early = if report.interrupted { " (ended early)" } else { "" };
-    let words = [
+    vec![
         format!("{}{early}", Unit::Seconds.render(Some(report.duration_s))),
         format!("profile {}", report.profile),
         format!("{allocs} allocations"),
         format!("{frees} frees"),
         format!("{active} of {} devices active", report.devices.len()),
-    ];
-    words.join(dot)
+    ]
 }
 
 /// False if no probe was attached: then not even the sampling is known.
@@ -48,7 +47,7 @@ fn measured(quality: &Quality) -> bool {
     quality.alloc_sampling > 0
 }
 
-fn quality(page: &mut Page, quality: &Quality) {
+fn quality(page: &mut Page, quality: &Quality, marked: bool) {
     if !measured(quality) {
         return;
     }
@@ -65,10 +64,11 @@ fn quality(page: &mut Page, quality: &Quality) {
         page.wrapped(Style::Plain, "quality: ", &format!("nothing lost; {sampling}{frees}"));
     } else {
         let notes = quality.notes.join("; ");
+        let marks = if marked { "; ~ marks what that touches" } else { "" };
         page.wrapped(
             Style::Warn,
             "quality: ",
-            &format!("{notes}; ~ marks what that touches; {sampling}{frees}"),
+            &format!("{notes}{marks}; {sampling}{frees}"),
         );
     }
 }

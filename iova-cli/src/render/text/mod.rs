@@ -82,6 +82,3 @@ fn title(device: &Device) -> String {
     let role = role(&device.functions, device.driver.as_deref());
     if role == "-" { short(&device.bdf).to_owned() } else { format!("{} {role}", short(&device.bdf)) }
 }
-
-#[cfg(test)]
-mod tests;

@@ -64,11 +64,6 @@ impl Page {
         self.term.unicode
     }
 
-    /// A separator between words of one line.
-    pub(super) fn dot(&self) -> &'static str {
-        if self.term.unicode { " · " } else { " - " }
-    }
-
     /// Appends to the current line.
     pub(super) fn put(&mut self, style: Style, text: &str) {
         let text = clean(text, self.term.unicode);
@@ -134,14 +129,24 @@ impl Page {
         }
     }
 
-    /// A list whose items are not broken; nothing if it is empty.
+    /// A list with commas, whose items are not broken; nothing if it is empty.
     pub(super) fn items(&mut self, first: &str, items: &[String]) {
+        self.list(Style::Plain, first, items, ",");
+    }
+
+    /// A list with dots between its items, which are not broken.
+    pub(super) fn words(&mut self, style: Style, items: &[String]) {
+        self.list(style, "", items, if self.term.unicode { " ·" } else { " -" });
+    }
+
+    fn list(&mut self, style: Style, first: &str, items: &[String], separator: &str) {
         let indent = first.chars().count();
         let room = self.term.width.saturating_sub(indent);
         let mut used = 0;
         for (index, item) in items.iter().enumerate() {
-            let comma = if index + 1 < items.len() { "," } else { "" };
-            let length = item.chars().count() + comma.len();
+            let after = if index + 1 < items.len() { separator } else { "" };
+            let item = format!("{}{after}", clean(item, self.term.unicode));
+            let length = item.chars().count();
             if index == 0 {
                 self.put(Style::Dim, first);
             } else if used + 1 + length > room {
@@ -152,8 +157,7 @@ impl Page {
                 self.put(Style::Plain, " ");
                 used += 1;
             }
-            self.put(Style::Plain, item);
-            self.put(Style::Plain, comma);
+            self.put(style, &item);
             used += length;
         }
         if !items.is_empty() {

@@ -3,7 +3,7 @@
 use super::page::{Page, Style};
 use super::title;
 use iova_core::metric::{self, Scope, Unit};
-use iova_core::model::{Domain, Report, Space};
+use iova_core::model::{Domain, OrderCount, Report, Space};
 use iova_core::snapshot::RangeKind;
 
 /// Cells of the map: 64 MiB each.
@@ -31,7 +31,7 @@ impl Mark {
         (Self::Live, "live"),
         (Self::Cached, "cached"),
         (Self::Pending, "pending"),
-        (Self::Some, "less than half used"),
+        (Self::Some, "partly used"),
         (Self::Free, "free"),
     ];
 
@@ -77,10 +77,7 @@ pub(super) fn write(page: &mut Page, report: &Report) {
     legend(page);
     if !rest.is_empty() {
         let limit = Unit::Ratio.render(Some(WORTH_SHOWING));
-        page.line(
-            Style::Dim,
-            &format!("{} idle domains, each below {limit} in use, are left out", rest.len()),
-        );
+        page.line(Style::Dim, &format!("left out: {} idle, with less than {limit} in use", rest.len()));
     }
 }
 
@@ -130,34 +127,44 @@ fn figures(page: &mut Page, domain: &Domain) {
         second.push(format!("requests from {} on fail at once", v("max32_alloc_bytes")));
     }
     page.items("  ", &second);
+    page.items("  flush queue: ", &flush_queue(domain));
     page.items("  free aligned blocks: ", &scarce(domain));
     page.items("  cached: ", &cached(domain));
 }
 
-/// The largest sizes that still fit often, and all that do not.
+/// Nothing for a domain that unmaps at once and never ran the timer.
+fn flush_queue(domain: &Domain) -> Vec<String> {
+    let (queue, timer) = (&domain.flush_queue, &domain.flush_queue.timer_ns);
+    let mut items = Vec::new();
+    if queue.lazy == Some(true) {
+        items.extend(
+            queue.entries.map(|entries| format!("{} entries", Unit::Count.render(Some(entries as f64)))),
+        );
+    }
+    if let (Some(runs), Some(p99), Some(max)) = (timer.samples, timer.p99, timer.max) {
+        let [p99, max] = [p99, max].map(|ns| Unit::Nanoseconds.render(Some(ns as f64)));
+        items.push(format!("{} timer runs of p99 {p99}, max {max}", Unit::Count.render(Some(runs as f64))));
+    }
+    items
+}
+
+/// How many requests of a size would still succeed, where that is few.
 fn scarce(domain: &Domain) -> Vec<String> {
+    // Larger requests are rare enough not to worry about.
+    const LARGEST: u64 = 2 << 20;
     let granule = domain.granule_bytes.unwrap_or(4096);
-    // Above 64 MiB nobody maps in one piece.
-    let sizes = domain.aligned_blocks.iter().filter(|entry| (granule << entry.order) <= 64 << 20);
-    let scarce: Vec<_> = sizes.filter(|entry| entry.count < SCARCE).collect();
-    scarce
-        .iter()
-        .map(|entry| {
-            let size = Unit::Bytes.render(Some((granule << entry.order) as f64));
-            format!("{size}: {}", Unit::Count.render(Some(entry.count as f64)))
-        })
-        .collect()
+    let common = |entry: &&OrderCount| entry.count < SCARCE && granule << entry.order <= LARGEST;
+    domain.aligned_blocks.iter().filter(common).map(|entry| by_size(granule, entry)).collect()
 }
 
 fn cached(domain: &Domain) -> Vec<String> {
     let granule = domain.granule_bytes.unwrap_or(4096);
-    let orders = domain.cached_by_order.iter();
-    orders
-        .map(|entry| {
-            let size = Unit::Bytes.render(Some((granule << entry.order) as f64));
-            format!("{size}: {}", Unit::Count.render(Some(entry.count as f64)))
-        })
-        .collect()
+    domain.cached_by_order.iter().map(|entry| by_size(granule, entry)).collect()
+}
+
+fn by_size(granule: u64, entry: &OrderCount) -> String {
+    let size = Unit::Bytes.render(Some((granule << entry.order) as f64));
+    format!("{size}: {}", Unit::Count.render(Some(entry.count as f64)))
 }
 
 fn legend(page: &mut Page) {
