@@ -1,0 +1,137 @@
+//! The binary as a user meets it: exit codes, closed pipes, signals.
+//!
+//! What needs a kernel with an IOMMU is in the VM suites; these tests run anywhere, so those that measure are skipped
+//! on a host that has one.
+
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+fn iova(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_iova"));
+    command.args(args).env_remove("NO_COLOR").env("LC_ALL", "C.UTF-8");
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    iova(args).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("no signal")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// True if a report needs no privilege here, because no device is behind an IOMMU.
+fn nothing_to_measure() -> bool {
+    std::fs::read_dir("/sys/kernel/iommu_groups").map_or(true, |mut groups| groups.next().is_none())
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_with_a_hint() {
+    for (args, hint) in [
+        (&["report", "--duration", "10x"][..], "no unit of time"),
+        (&["report", "--duration", "0"], "10ms to 24h"),
+        (&["report", "--profile", "heavy"], "light, default, full"),
+        (&["report", "--fail-on", "fatal"], "note, info, warning, critical"),
+        (&["report", "--format", "xml"], "text, json"),
+        (&["report", "--duration", "1s", "--", "true"], "cannot be used with"),
+        (&["reprot"], "report"),
+        (&[], "Usage"),
+    ] {
+        let output = run(args);
+        let complaint = text(&output.stderr);
+        assert_eq!(code(&output), 2, "{args:?}: {complaint}");
+        assert!(complaint.contains(hint), "{args:?}: {complaint}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn help_names_the_exit_codes() {
+    for args in [&["--help"][..], &["report", "--help"], &["doctor", "--help"], &["devices", "--help"]] {
+        let output = run(args);
+        assert_eq!(code(&output), 0);
+        assert!(text(&output.stdout).contains("xit codes"), "{args:?}");
+    }
+    assert!(text(&run(&["report", "-h"]).stdout).lines().count() < 40, "-h is the short one");
+}
+
+#[test]
+fn an_unknown_device_is_one_sentence_and_exit_code_2() {
+    for command in ["devices", "report"] {
+        let flag: &[&str] = if command == "report" { &["--device"] } else { &[] };
+        let output = run(&[&[command], flag, &["no\x1b[2Jsuch"]].concat());
+        let complaint = text(&output.stderr);
+        assert_eq!(code(&output), 2, "{complaint}");
+        assert!(complaint.starts_with("iova: ") && complaint.lines().count() == 1, "{complaint:?}");
+        assert!(!complaint.contains('\x1b'), "{complaint:?}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let mut child = iova(&["devices"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((code(&output), text(&output.stderr)), (0, String::new()));
+}
+
+#[test]
+fn the_exit_code_of_the_command_is_in_the_report_and_not_ours() {
+    if !nothing_to_measure() {
+        return;
+    }
+    let output = run(&["report", "--format", "json", "--", "sh", "-c", "exit 3"]);
+    assert_eq!(code(&output), 0);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["command"]["exit_code"], 3);
+    assert_eq!(report["command"]["argv"][2], "exit 3");
+    let missing = run(&["report", "--", "/no/such/command"]);
+    assert_eq!(code(&missing), 2);
+    assert!(text(&missing.stderr).contains("cannot run '/no/such/command'"));
+}
+
+#[test]
+fn fail_on_turns_findings_into_exit_code_1() {
+    if !nothing_to_measure() {
+        return;
+    }
+    // Without an IOMMU there is one finding, a note.
+    assert_eq!(code(&run(&["report", "--fail-on", "note"])), 1);
+    assert_eq!(code(&run(&["report", "--fail-on", "info"])), 0);
+}
+
+#[test]
+fn a_terminated_measurement_still_prints_its_report_and_tells_the_command() {
+    if !nothing_to_measure() {
+        return;
+    }
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let args = ["report", "--format", "json", "--", "sh", "-c", "echo up; exec sleep 60"];
+        let mut child = iova(&args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let mut ready = [0; 3];
+        stdout.read_exact(&mut ready).unwrap();
+        let start = Instant::now();
+        // SAFETY: the child is ours and not reaped yet.
+        unsafe { libc::kill(child.id() as i32, signal) };
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert!(start.elapsed() < Duration::from_secs(30), "it did not wait for the command's own end");
+        let report: serde_json::Value = serde_json::from_str(&rest).unwrap();
+        assert_eq!(report["interrupted"], true);
+        assert_eq!(report["command"]["signal"], signal);
+    }
+}
+
+#[test]
+fn a_pipe_gets_no_colour_unless_asked() {
+    assert!(!run(&["devices"]).stdout.contains(&0x1b));
+    let ascii = run(&["report", "--ascii"]);
+    assert!(ascii.stdout.is_ascii());
+}
