@@ -2,10 +2,11 @@
 /* iova_load: mappings that stay, and the patterns made of them */
 
 #include <linux/iommu.h>
-#include <linux/list_sort.h>
 #include <linux/log2.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 
@@ -382,11 +383,22 @@ static int il_held_cmp(const void *l, const void *r)
 	return a->addr < b->addr ? -1 : 1;
 }
 
+/**
+ * struct il_holes - what "fragment" frees
+ * @s: set, ascending
+ * @step: address distance of neighbours
+ * @run: neighbours per hole
+ * @len: length of the hole being made
+ * @top: index where larger holes begin
+ * @top_run: neighbours per such hole
+ */
 struct il_holes {
 	struct il_set *s;
-	u64 step;	/* address distance of neighbours */
-	u32 run;	/* mappings per hole */
-	u32 len;	/* of the hole being made */
+	u64 step;
+	u64 run;
+	u64 len;
+	u64 top;
+	u64 top_run;
 };
 
 /*
@@ -397,10 +409,11 @@ static bool il_pick_hole(void *arg, unsigned int i)
 {
 	struct il_holes *h = arg;
 	struct il_held *held = &h->s->held[i];
+	u64 run = i >= h->top ? h->top_run : h->run;
 
-	if (!i || i + 1 == h->s->nr ||
+	if (!i || i + 1 == h->s->nr || h->len >= run ||
 	    held[-1].addr + h->step != held->addr ||
-	    held->addr + h->step != held[1].addr || h->len == h->run) {
+	    held->addr + h->step != held[1].addr) {
 		h->len = 0;
 		return false;
 	}
@@ -408,9 +421,9 @@ static bool il_pick_hole(void *arg, unsigned int i)
 	return true;
 }
 
-static int il_fragment(struct il_dev *d, struct il_set *s, u32 size, u32 hole)
+static int il_fragment(struct il_dev *d, struct il_set *s, u32 size,
+		       struct il_holes *h, u64 top)
 {
-	struct il_holes h = { .s = s, .run = hole / size };
 	int ret;
 
 	ret = il_fill(d, s, size, 0);
@@ -418,18 +431,50 @@ static int il_fragment(struct il_dev *d, struct il_set *s, u32 size, u32 hole)
 		return ret;
 
 	sort(s->held, s->nr, sizeof(*s->held), il_held_cmp, NULL);
-	h.step = (u64)roundup_pow_of_two(DIV_ROUND_UP(size, PAGE_SIZE)) * PAGE_SIZE;
-	il_set_release(d, s, il_pick_hole, &h);
+	h->s = s;
+	h->step = size;
+	h->top = s->nr - min_t(u64, top, s->nr);
+	il_set_release(d, s, il_pick_hole, h);
 	ret = il_drain(d, IL_DRAIN_MS);
 	return ret ?: il_flush(d);
+}
+
+static int il_fragment_args(struct il_args *a, u64 *size, struct il_holes *h,
+			    u64 *top)
+{
+	u64 hole, high, slots;
+	int ret;
+
+	ret = il_arg_u64(a, "size", size, 0, PAGE_SIZE, il_buffer_size);
+	if (!ret)
+		ret = il_arg_u64(a, "hole", &hole, 0, 1, IL_4G - 1);
+	if (!ret)
+		ret = il_arg_u64(a, "high", &high, 0, 0, SZ_1G);
+	if (!ret)
+		ret = il_arg_u64(a, "slots", &slots, 0, 0, 4096);
+	if (ret)
+		return ret;
+	if (!is_power_of_2(*size))
+		return il_bad(a, "size: not a power of 2");
+	if (hole < *size || (hole | high) % *size)
+		return il_bad(a, "hole, high: not multiples of size");
+
+	h->run = div64_u64(hole, *size);
+	/* Almost twice as much, since the block has to be aligned. */
+	h->top_run = div64_u64(2 * high, *size);
+	if (h->top_run)
+		h->top_run--;
+	*top = slots * (h->top_run + 1);
+	return 0;
 }
 
 int il_cmd_fragment(struct il_args *a, struct il_result *r)
 {
 	struct il_dev *d = il_dev_arg(a, "dev");
 	struct il_count before;
+	struct il_holes h = {};
 	struct il_set *s;
-	u64 size, hole;
+	u64 size, top;
 	int ret;
 
 	if (IS_ERR(d))
@@ -437,18 +482,14 @@ int il_cmd_fragment(struct il_args *a, struct il_result *r)
 	s = il_set_get(a, d);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	ret = il_arg_u64(a, "size", &size, 0, 1, il_buffer_size);
-	if (!ret)
-		ret = il_arg_u64(a, "hole", &hole, 0, 1, IL_4G - 1);
-	if (!ret && (hole < size || hole % size || !is_power_of_2(size)))
-		ret = il_bad(a, "hole: not a multiple of a size that is a power of 2");
+	ret = il_fragment_args(a, &size, &h, &top);
 	if (!ret)
 		ret = il_args_mask_end(a, d);
 	if (ret)
 		return ret;
 
 	before = d->total;
-	ret = il_fragment(d, s, size, hole);
+	ret = il_fragment(d, s, size, &h, top);
 	il_set_say(r, d, s, &before);
 	return ret;
 }

@@ -26,7 +26,8 @@
  * loop dev= sizes=S[,S...] count=N [threads=T] [pin] [time] [mode=page|sg|coherent]
  *	[seconds=N] [pause_us=N burst=N]
  *		N pairs of map and unmap round-robin over the sizes. With
- *		"time" each map and unmap is timed alone (exact percentiles).
+ *		"time" each map and unmap is timed alone (exact percentiles,
+ *		of all maps, of all unmaps, and of the maps of each size).
  * bench dev= [size=4K] count=N [warmup=N]
  *		the tightest possible loop, on the CPU of the caller; one time
  *		for all of it
@@ -39,8 +40,14 @@
  * fill32 dev= size= [keep=NAME] [leave=PAGES]
  *		hold until the first map at or above 4 GiB, or a failing one
  *		(given back); with "leave" stop before, so that none fails
- * fragment dev= size= hole= [keep=NAME]
- *		fill32, then free holes of exactly that size, then drain, flush
+ * fragment dev= size= hole= [keep=NAME] [high=S slots=N]
+ *		fill32, then free holes of exactly that size, then drain, flush.
+ *		With "slots" the N holes at the top are for blocks of size high.
+ *		That makes the cliff, where a search that fails walks all nodes,
+ *		and each free below 4 GiB makes the allocator forget that it
+ *		failed. Frees come in batches if they are deferred, so pause:
+ *		  fragment dev= size=64K hole=64K high=256K slots=32
+ *		  loop dev= sizes=2M,256K count=600 burst=2 pause_us=20000 time
  * mtu dev= from= to= count=N [keep=NAME]
  *		N of one size mapped and unmapped, then N of the other held
  * walk dev= [mark=reserved]

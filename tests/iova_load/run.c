@@ -293,27 +293,48 @@ static int il_loop_run(struct il_loop *l, struct il_worker *w, unsigned int nr,
 	return ret;
 }
 
-/* Bring the samples of all workers together, behind those of the first. */
-static int il_loop_times(struct il_result *r, struct il_worker *w,
-			 unsigned int nr, bool unmaps)
+/* Every step-th sample of all workers, from the first-th on. */
+static size_t il_samples_pick(u32 *to, struct il_worker *w, unsigned int nr,
+			      bool unmaps, unsigned int first, unsigned int step)
 {
-	size_t all = 0, pos = 0, n;
-	unsigned int i;
+	size_t n = 0, i;
+
+	for (; nr--; w++) {
+		u32 *from = unmaps ? w->unmap_ns : w->map_ns;
+		size_t all = unmaps ? w->nr_unmap_ns : w->nr_map_ns;
+
+		for (i = first; i < all; i += step)
+			to[n++] = from[i];
+	}
+	return n;
+}
+
+static int il_loop_times(struct il_result *r, struct il_loop *l,
+			 struct il_worker *w, unsigned int nr)
+{
+	unsigned int step = l->nr_sizes, i;
+	size_t all = 0;
+	char prefix[24];
 	u32 *samples;
 	int ret;
 
 	for (i = 0; i < nr; i++)
-		all += unmaps ? w[i].nr_unmap_ns : w[i].nr_map_ns;
+		all += w[i].nr_map_ns;
 	samples = kvmalloc_array(all ?: 1, sizeof(*samples), GFP_KERNEL);
 	if (!samples)
 		return -ENOMEM;
-	for (i = 0; i < nr; i++) {
-		n = unmaps ? w[i].nr_unmap_ns : w[i].nr_map_ns;
-		memcpy(samples + pos, unmaps ? w[i].unmap_ns : w[i].map_ns,
-		       n * sizeof(*samples));
-		pos += n;
+
+	all = il_samples_pick(samples, w, nr, false, 0, 1);
+	ret = il_samples_say(r, "map", samples, all);
+	all = il_samples_pick(samples, w, nr, true, 0, 1);
+	ret = ret ?: il_samples_say(r, "unmap", samples, all);
+
+	/* A worker takes a sample of each map, so its index tells the size. */
+	for (i = 0; i < step && step > 1 && !ret; i++) {
+		snprintf(prefix, sizeof(prefix), "map_%u", l->sizes[i]);
+		all = il_samples_pick(samples, w, nr, false, i, step);
+		ret = il_samples_say(r, prefix, samples, all);
 	}
-	ret = il_samples_say(r, unmaps ? "unmap" : "map", samples, all);
 	kvfree(samples);
 	return ret;
 }
@@ -322,9 +343,8 @@ static int il_loop_say(struct il_result *r, struct il_loop *l,
 		       struct il_worker *w, unsigned int nr, int flag_before)
 {
 	struct il_count sum = {};
-	bool exact;
 	unsigned int i;
-	int ret;
+	bool exact;
 
 	for (i = 0; i < nr; i++)
 		il_count_add(&sum, &w[i].cnt);
@@ -342,8 +362,7 @@ static int il_loop_say(struct il_result *r, struct il_loop *l,
 		return 0;
 
 	il_say(r, "clock_ns=%u\n", il_clock_cost());
-	ret = il_loop_times(r, w, nr, false);
-	return ret ?: il_loop_times(r, w, nr, true);
+	return il_loop_times(r, l, w, nr);
 }
 
 static int il_loop_mode(struct il_args *a, struct il_loop *l)
