@@ -24,6 +24,7 @@ fn main() {
 }
 
 fn serve() -> Result<()> {
+    prepare::name("iova-lab");
     let mut problems = prepare::mounts();
     let channel = Arc::new(Mutex::new(uart::open(job::CHANNEL)?));
     let text =

@@ -54,6 +54,12 @@ pub(crate) fn mounts() -> Vec<String> {
     problems
 }
 
+/// Gives the guest a name, for whoever prints one.
+pub(crate) fn name(name: &str) {
+    // SAFETY: the pointer and the length describe a live string.
+    unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) };
+}
+
 fn mount(kind: &str, target: &str, options: &str) -> Result<()> {
     let (kind, target, options) = (CString::new(kind)?, CString::new(target)?, CString::new(options)?);
     // SAFETY: all pointers are NUL-terminated strings that outlive the call.
