@@ -5,9 +5,10 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::initramfs::{self, Programs};
 use super::qemu::{self, Accel};
@@ -26,18 +27,29 @@ pub(crate) fn choose() -> Result<Accel> {
     if fs::File::options().read(true).write(true).open("/dev/kvm").is_err() {
         return Ok(Accel::Tcg);
     }
-    let _lock = Lock::take("kvm-verdict")?;
     let verdict = paths::cache()?.join("kvm-verdict");
     let machine = fingerprint()?;
-    let known = fs::read_to_string(&verdict).unwrap_or_default();
-    let accel = match known.trim().split_once(' ') {
-        Some((of, "works")) if of == machine => return Ok(Accel::Kvm),
-        Some((of, "fails")) if of == machine => return Ok(Accel::Tcg),
-        _ => probe()?,
-    };
+    if let Some(accel) = known(&verdict, &machine) {
+        return Ok(accel);
+    }
+    let _lock = Lock::take("kvm-verdict")?;
+    if let Some(accel) = known(&verdict, &machine) {
+        return Ok(accel);
+    }
+    let accel = probe()?;
     let word = if accel == Accel::Kvm { "works" } else { "fails" };
-    fs::write(&verdict, format!("{machine} {word}\n"))?;
+    fs::write(&verdict, format!("{machine} {word}\n"))
+        .with_context(|| format!("cannot write {}", verdict.display()))?;
     Ok(accel)
+}
+
+fn known(verdict: &Path, machine: &str) -> Option<Accel> {
+    let text = fs::read_to_string(verdict).ok()?;
+    match text.trim().split_once(' ')? {
+        (of, "works") if of == machine => Some(Accel::Kvm),
+        (of, "fails") if of == machine => Some(Accel::Tcg),
+        _ => None,
+    }
 }
 
 fn probe() -> Result<Accel> {
