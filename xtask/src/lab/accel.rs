@@ -64,11 +64,20 @@ fn probe() -> Result<Accel> {
             Ok(Accel::Kvm)
         }
         Err(error) if error.is::<Interrupted>() => Err(error),
-        Ok(_) | Err(_) => {
-            say("KVM does not boot a stock kernel here; using QEMU's translator instead, which is slower");
+        failed => {
+            let why = failed.map_or_else(|error| reason(&format!("{error:#}")), |_| "init failed".into());
+            say(format_args!(
+                "KVM does not boot a stock kernel here ({why}); QEMU's translator does, slowly"
+            ));
             Ok(Accel::Tcg)
         }
     }
+}
+
+/// The telling line of a failure's many: what QEMU says about itself, else the first.
+fn reason(error: &str) -> String {
+    let lines = || error.lines().map(str::trim);
+    lines().find_map(|line| line.strip_prefix("QEMU: ")).or(lines().next()).unwrap_or_default().to_owned()
 }
 
 /// Changes when the machine, its boot or its QEMU does.
@@ -77,4 +86,18 @@ fn fingerprint() -> Result<String> {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().hash(&mut hasher);
     cmd::stdout(cmd::command(qemu::PROGRAM).arg("--version"))?.hash(&mut hasher);
     Ok(format!("{:016x}", hasher.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn qemu_knows_best_why_it_failed() {
+        assert_eq!(
+            reason("the guest ended.\n    QEMU: error: failed to set MSR\n    more"),
+            "error: failed to set MSR"
+        );
+        assert_eq!(reason("the guest panicked.\n    The last lines"), "the guest panicked.");
+    }
 }
