@@ -2,6 +2,7 @@
 
 use crate::exit::Stop;
 use crate::session::Source;
+use iova_core::doctor::{self, State};
 use iova_core::inventory::Inventory;
 use iova_core::kernel::{Kernel, KernelError};
 use iova_core::model::{SacControl, Unknown};
@@ -40,7 +41,11 @@ impl Source for Live {
 
     fn attach(&mut self, profile: Profile, inventory: &Inventory) -> Result<(), Stop> {
         let kernel = self.kernel()?;
-        let mut tracer = Tracer::attach(kernel, profile, inventory.devices.len()).map_err(probe_stop)?;
+        let tracer = Tracer::attach(kernel, profile, inventory.devices.len());
+        let mut tracer = tracer.map_err(|error| match error {
+            ProbeError::NotPermitted => not_permitted(kernel, inventory, error),
+            error => probe_stop(error),
+        })?;
         let domains = inventory.devices.iter().filter_map(|device| device.iovad);
         tracer.know_domains(domains).map_err(probe_stop)?;
         self.tracer = Some(tracer);
@@ -91,6 +96,20 @@ pub(super) fn select(inventory: &Inventory, words: &[String]) -> Result<Vec<Stri
         wanted.extend(found.into_iter().map(|device| device.bdf.clone()));
     }
     Ok(wanted)
+}
+
+/// Says which right is missing, where we can tell.
+fn not_permitted(kernel: &Kernel, inventory: &Inventory, error: ProbeError) -> Stop {
+    let abilities = doctor::survey(Ok(kernel), inventory);
+    let rights = abilities.into_iter().find(|ability| ability.name == "ebpf rights");
+    match rights.filter(|rights| rights.state == State::Missing) {
+        Some(rights) => Stop::unusable(format!(
+            "{}, without which the kernel loads no probes: run as root, or grant the capabilities (and CAP_SYS_RAWIO \
+             and CAP_SYSLOG for the state of the allocator)",
+            rights.found
+        )),
+        None => probe_stop(error),
+    }
 }
 
 /// What the user can change is exit code 2; what we did wrong is 3.

@@ -34,6 +34,6 @@ pub(crate) fn renderer(format: Format, term: Term) -> Box<dyn Render> {
 }
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;

@@ -1,1 +1,126 @@
+use super::{Plan, Source, Until, measure};
+use crate::exit::{Exit, Stop};
+use crate::render::fixtures;
+use iova_core::inventory::{DomainType, Inventory};
+use iova_core::model::{SacControl, Unknown};
+use iova_core::probe::Profile;
+use iova_core::sample::{DeviceCounters, Sample};
+use iova_core::snapshot::Snapshot;
+use std::time::{Duration, Instant};
 
+/// A kernel whose NVMe disk makes 100 allocations between any two readings.
+struct Fake {
+    inventory: Inventory,
+    attached: Result<bool, Stop>,
+    readings: u64,
+}
+
+impl Fake {
+    fn new() -> Self {
+        Self { inventory: fixtures::inventory(), attached: Ok(false), readings: 0 }
+    }
+}
+
+impl Source for Fake {
+    fn inventory(&mut self) -> Inventory {
+        self.inventory.clone()
+    }
+
+    fn select(&self, _: &Inventory, words: &[String]) -> Result<Vec<String>, Stop> {
+        Ok(words.to_vec())
+    }
+
+    fn sac_control(&self, _: &Inventory) -> SacControl {
+        SacControl::Global
+    }
+
+    fn attach(&mut self, _: Profile, _: &Inventory) -> Result<(), Stop> {
+        self.attached = Ok(self.attached.clone().map(|_| true)?);
+        Ok(())
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        Snapshot { missing: vec!["/proc/kcore is closed".into()], ..Snapshot::default() }
+    }
+
+    fn sample(&mut self) -> Result<Sample, Stop> {
+        let mut nvme = DeviceCounters { dev: 3, group: Some(3), ..DeviceCounters::default() };
+        nvme.alloc.by_order[0] = 1000 + 100 * self.readings;
+        let sample = Sample { ns: self.readings * 500_000_000, devices: vec![nvme], ..Sample::default() };
+        self.readings += 1;
+        Ok(sample)
+    }
+
+    fn unmeasured(&self) -> Vec<Unknown> {
+        Vec::new()
+    }
+}
+
+fn plan(until: Until) -> Plan {
+    Plan { until, profile: Profile::Default, devices: Vec::new() }
+}
+
+fn millis(millis: u64) -> Until {
+    Until::Time(Duration::from_millis(millis))
+}
+
+#[test]
+fn a_measurement_counts_from_its_first_reading_to_its_last() {
+    let mut fake = Fake::new();
+    let start = Instant::now();
+    let report = measure(&mut fake, &plan(millis(1200))).unwrap();
+    assert!(start.elapsed() >= Duration::from_millis(1200));
+    assert_eq!(fake.readings, 3, "at the start, after a second, at the end");
+    let nvme = &report.devices[0];
+    assert_eq!((&*nvme.bdf, nvme.alloc.count), ("0000:01:00.0", 200));
+    assert_eq!((report.duration_s, report.interrupted), (1.0, false));
+}
+
+#[test]
+fn what_could_not_be_measured_is_said() {
+    let report = measure(&mut Fake::new(), &plan(millis(20))).unwrap();
+    let why = |metric: &str| {
+        let found = report.quality.unknown.iter().find(|unknown| unknown.metric == metric);
+        found.map(|unknown| unknown.why.as_str())
+    };
+    assert_eq!(why("low_space"), Some("/proc/kcore is closed"));
+    assert_eq!(why("map"), Some("measured from --profile full on"));
+    assert_eq!(why("alloc.sac_attempts"), None, "the default profile has it");
+}
+
+#[test]
+fn the_command_sets_the_length_and_its_end_is_reported() {
+    let command = ["sh", "-c", "sleep 0.1; exit 7"].map(Into::into).to_vec();
+    let report = measure(&mut Fake::new(), &plan(Until::Command(command))).unwrap();
+    assert_eq!(report.command.unwrap().exit_code, Some(7));
+}
+
+#[test]
+fn without_translation_nothing_is_attached_and_nobody_waits() {
+    let mut fake = Fake::new();
+    fake.attached = Err(Stop::unusable("not root"));
+    for device in &mut fake.inventory.devices {
+        device.domain_type = DomainType::Identity;
+    }
+    let start = Instant::now();
+    let report = measure(&mut fake, &plan(millis(60_000))).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(30));
+    assert_eq!(report.findings[0].id, "no-iova-allocation");
+}
+
+#[test]
+fn missing_rights_are_exit_code_2() {
+    let mut fake = Fake::new();
+    fake.attached = Err(Stop::unusable("not root"));
+    let stop = measure(&mut fake, &plan(millis(20))).unwrap_err();
+    assert_eq!((stop.exit, stop.message.as_str()), (Exit::Unusable, "not root"));
+}
+
+#[test]
+fn a_selection_keeps_the_others_out_of_the_report() {
+    let mut plan = plan(millis(20));
+    plan.devices = vec!["0000:00:03.0".into()];
+    let report = measure(&mut Fake::new(), &plan).unwrap();
+    let names: Vec<_> = report.devices.iter().map(|device| device.bdf.as_str()).collect();
+    assert_eq!(names, ["0000:00:03.0"]);
+}

@@ -7,11 +7,13 @@ use crate::model::{Device, Report};
 
 /// Kernels with the per-device flag clear it at the first failure below 4 GiB.
 pub(super) fn fell_back(report: &Report, device: &Device) -> Option<Finding> {
+    // Without the flag a device goes high for one request at a time; that is the cliff's finding.
+    let fell_back = device.fell_back && report.host.sac_control.falls_back_for_good();
     let forced = report.host.cmdline.iter().any(|word| word.contains("forcedac"));
     let cleared =
         report.host.sac_control.falls_back_for_good() && device.policy.configured == Some("full-range");
     let earlier = cleared && !forced && device.dma_mask_bits.is_some_and(|bits| bits > 32);
-    if !device.fell_back && !earlier {
+    if !fell_back && !earlier {
         return None;
     }
     let bits = device.dma_mask_bits.map_or_else(|| "its full".to_owned(), |bits| format!("{bits}-bit"));
@@ -20,7 +22,7 @@ pub(super) fn fell_back(report: &Report, device: &Device) -> Option<Finding> {
         Some(_) => format!("; {high} of its addresses were at or above 4 GiB"),
         None => String::new(),
     };
-    let (severity, when) = if device.fell_back {
+    let (severity, when) = if fell_back {
         (Severity::Warning, "ran out of space below 4 GiB during the interval and")
     } else {
         (Severity::Info, "ran out of space below 4 GiB at some time before and")

@@ -105,7 +105,8 @@ fn is_disk(name: &str) -> bool {
 pub(super) fn failures(report: &Report, device: &Device) -> Option<Finding> {
     let failed = device.alloc.sac_failed.filter(|&failed| failed > 0)?;
     let control = report.host.sac_control;
-    if device.fell_back || !(control.falls_back_for_good() || control == SacControl::Unknown) {
+    let told_as_fallback = device.fell_back && control.falls_back_for_good();
+    if told_as_fallback || !(control.falls_back_for_good() || control == SacControl::Unknown) {
         return None;
     }
     let text = format!(

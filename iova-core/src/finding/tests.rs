@@ -147,6 +147,13 @@ fn the_fallback_is_reported_with_its_width() {
 }
 
 #[test]
+fn going_high_for_one_request_is_no_fallback() {
+    let mut case = Case::on(SacControl::Global).refused(1);
+    case.events = vec![What::FellBack { addr: 0xffff_ffff_f000, size: 4096 }];
+    assert_eq!(ids(&case.findings()), ["low-space-cliff"]);
+}
+
+#[test]
 fn an_earlier_fallback_is_told_from_forcedac() {
     let with = |cmdline: &str| {
         let mut case = Case::on(SacControl::DeviceFlag);

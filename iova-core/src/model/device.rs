@@ -183,7 +183,7 @@ pub struct Device {
     pub faults: Faults,
     /// The slowest allocations, if stacks were taken.
     pub slow_calls: Vec<SlowCall>,
-    /// It went above 4 GiB after a failed SAC attempt in this interval.
+    /// It went above 4 GiB after a failed SAC attempt in this interval; for good, where the kernel has a flag for that.
     pub fell_back: bool,
     /// Metrics (or their common prefix) that are not exact here, and why in `quality.notes`.
     pub approximate: Vec<&'static str>,

@@ -16,7 +16,7 @@ pub(super) fn write(page: &mut Page, report: &Report) {
 
 fn block(page: &mut Page, report: &Report, device: &Device) {
     page.section(&title(device));
-    page.words(Style::Plain, &identity(device));
+    page.words(Style::Plain, &identity(report, device));
     counts(page, device);
     percentiles(page, device);
     let granule = report.domain_of(device).and_then(|domain| domain.granule_bytes).unwrap_or(4096);
@@ -25,7 +25,7 @@ fn block(page: &mut Page, report: &Report, device: &Device) {
     slow_calls(page, device);
 }
 
-fn identity(device: &Device) -> Vec<String> {
+fn identity(report: &Report, device: &Device) -> Vec<String> {
     let mut words = vec![device.name.clone()];
     // The heading shows the driver only where there is nothing better.
     words.extend(device.driver.clone().filter(|_| !device.functions.is_empty()));
@@ -33,7 +33,7 @@ fn identity(device: &Device) -> Vec<String> {
     words.extend(device.domain_type.map(|kind| iova_core::model::type_name(kind).to_owned()));
     words.extend(device.dma_mask_bits.map(|bits| format!("{bits}-bit mask")));
     words.extend(device.policy.configured.map(|policy| format!("policy {policy}")));
-    if device.fell_back {
+    if device.fell_back && report.host.sac_control.falls_back_for_good() {
         words.push("fell back to its full range".to_owned());
     }
     words
@@ -133,8 +133,10 @@ fn slow_calls(page: &mut Page, device: &Device) {
 fn path(stack: &[String]) -> String {
     const FUNCTIONS: usize = 8;
     let names = stack.iter().map(|frame| frame.split('+').next().unwrap_or(frame));
-    let names: Vec<&str> =
+    let mut names: Vec<&str> =
         names.filter(|name| !name.starts_with("bpf_prog_") && !name.starts_with("bpf_trampoline_")).collect();
+    // A traced function is on the stack twice: itself, and as called by its trampoline.
+    names.dedup();
     let more = if names.len() > FUNCTIONS { " < …" } else { "" };
     let kept: Vec<&str> = names.into_iter().take(FUNCTIONS).collect();
     kept.join(" < ") + more

@@ -65,10 +65,6 @@ fn quality(page: &mut Page, quality: &Quality, marked: bool) {
     } else {
         let notes = quality.notes.join("; ");
         let marks = if marked { "; ~ marks what that touches" } else { "" };
-        page.wrapped(
-            Style::Warn,
-            "quality: ",
-            &format!("{notes}{marks}; {sampling}{frees}"),
-        );
+        page.wrapped(Style::Warn, "quality: ", &format!("{notes}{marks}; {sampling}{frees}"));
     }
 }
