@@ -13,6 +13,7 @@ use core::ptr::NonNull;
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 
+use crate::asm::low32;
 use crate::kernel::config;
 use crate::maps::{FRAMES, lost};
 
@@ -21,6 +22,8 @@ const WAYS: usize = 4;
 /// A callee's saved arguments lie at most this far below its caller's (112 to 192 bytes were seen for each level; up
 /// to three levels).
 const NEAR: u64 = 1024;
+/// log2 of a kernel stack's size and alignment (arch/x86/include/asm/page_64_types.h, without KASAN).
+const STACK_BITS: u32 = 14;
 /// A way older than this belongs to a call that returned elsewhere.
 const STALE_NS: u64 = 1_000_000_000;
 
@@ -99,6 +102,45 @@ pub struct Frames {
     free_seen: u64,
 }
 
+/// What an open call of either kind has.
+trait Way {
+    fn tag(&self) -> u64;
+    fn start(&mut self) -> &mut u64;
+    /// Frees it.
+    fn close(&mut self);
+}
+
+impl Way for Frame {
+    #[inline(always)]
+    fn tag(&self) -> u64 {
+        self.tag
+    }
+    #[inline(always)]
+    fn start(&mut self) -> &mut u64 {
+        &mut self.start
+    }
+    #[inline(always)]
+    fn close(&mut self) {
+        self.notes.clear();
+        self.tag = 0;
+    }
+}
+
+impl Way for Timer {
+    #[inline(always)]
+    fn tag(&self) -> u64 {
+        self.tag
+    }
+    #[inline(always)]
+    fn start(&mut self) -> &mut u64 {
+        &mut self.start
+    }
+    #[inline(always)]
+    fn close(&mut self) {
+        self.tag = 0;
+    }
+}
+
 /// One open call of which only the time matters.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -124,6 +166,55 @@ fn sampled(seen: *mut u64, mask: u32) -> bool {
     n & u64::from(mask) == 0
 }
 
+/// A way for the call at `ctx`: the lowest free one, after freeing those whose call must have returned. Null if all are
+/// taken by calls that may still be open.
+///
+/// The kernel skips a program that is already running on this CPU (`__bpf_prog_enter_recur`, 5.12 and later), so an
+/// interrupt at a bad moment may have opened a frame and not closed it. Such a leftover must not answer for the next
+/// call that happens to have the same depth.
+#[inline(always)]
+fn free_way<W: Way, T>(ways: *mut W, ctx: *const T) -> *mut W {
+    let taken = (0..WAYS).fold(0, |taken, way| taken | unsafe { (*ways.add(way)).tag() });
+    if taken == 0 {
+        return ways;
+    }
+    let mut free = core::ptr::null_mut();
+    for way in [3, 2, 1, 0] {
+        let way = unsafe { &mut *ways.add(way) };
+        if way.tag() == 0 {
+            free = way;
+        } else if returned(way.tag(), ctx) {
+            way.close();
+            free = way;
+        }
+    }
+    free
+}
+
+/// True if the call with saved arguments at `tag` must have returned, because a new call at `ctx` is on the same kernel
+/// stack and not below it. Stacks are aligned to their size (THREAD_SIZE, and IRQ_STACK_SIZE on x86-64).
+#[inline(always)]
+fn returned<T>(tag: u64, ctx: *const T) -> bool {
+    let (tag, ctx) = (tag & 0xffff_ffff, low32(ctx));
+    (tag ^ ctx) >> STACK_BITS == 0 && tag <= ctx
+}
+
+/// Frees ways that a task left behind on this CPU when it moved to another one inside a call. Called when all were
+/// taken, which no nesting of interrupts explains. Untimed ones are stamped first, so that a later call can tell.
+#[inline(always)]
+fn reclaim<W: Way>(ways: *mut W) {
+    lost!(frames_lost);
+    let now = unsafe { bpf_ktime_get_ns() };
+    for way in 0..WAYS {
+        let way = unsafe { &mut *ways.add(way) };
+        if *way.start() == 0 {
+            *way.start() = now;
+        } else if now.wrapping_sub(*way.start()) > STALE_NS {
+            way.close();
+        }
+    }
+}
+
 /// Opens an allocation; `mask` decides whether it is timed.
 #[inline(always)]
 pub fn open_alloc<T>(ctx: *const T, mask: u32, limit: impl FnOnce() -> u64) {
@@ -131,39 +222,16 @@ pub fn open_alloc<T>(ctx: *const T, mask: u32, limit: impl FnOnce() -> u64) {
     let frames = frames.as_ptr();
     let ways = unsafe { &raw mut (*frames).alloc }.cast::<Frame>();
     let timed = sampled(unsafe { &raw mut (*frames).alloc_seen }, mask);
-    for way in 0..WAYS {
-        let frame = unsafe { ways.add(way) };
-        if unsafe { (*frame).tag } == 0 {
-            unsafe {
-                if config!(fast_hook) == 0 {
-                    (*frame).limit = limit();
-                }
-                (*frame).tag = ctx as u64;
-                (*frame).start = if timed { bpf_ktime_get_ns() } else { 0 };
-            }
-            return;
-        }
+    let frame = free_way(ways, ctx);
+    if frame.is_null() {
+        return reclaim(ways);
     }
-    lost!(frames_lost);
-    reclaim_alloc(ways);
-}
-
-/// Frees ways that were left behind. Called when all were taken, which no nesting of interrupts explains. The first
-/// such call stamps the untimed ones, so that a later one can tell how old they are.
-#[inline(always)]
-fn reclaim_alloc(ways: *mut Frame) {
-    let now = unsafe { bpf_ktime_get_ns() };
-    for way in 0..WAYS {
-        let frame = unsafe { ways.add(way) };
-        let start = unsafe { (*frame).start };
-        if start == 0 {
-            unsafe { (*frame).start = now };
-        } else if now.wrapping_sub(start) > STALE_NS {
-            unsafe {
-                (*frame).notes.clear();
-                (*frame).tag = 0;
-            }
+    unsafe {
+        if config!(fast_hook) == 0 {
+            (*frame).limit = limit();
         }
+        (*frame).tag = ctx as u64;
+        (*frame).start = if timed { bpf_ktime_get_ns() } else { 0 };
     }
 }
 
@@ -199,29 +267,13 @@ pub fn around<T>(ctx: *const T) -> Option<NonNull<Frame>> {
 /// Opens a timed call.
 #[inline(always)]
 fn open_timer<T>(timers: *mut Timer, ctx: *const T) {
-    for way in 0..WAYS {
-        let timer = unsafe { timers.add(way) };
-        if unsafe { (*timer).tag } == 0 {
-            unsafe {
-                (*timer).tag = ctx as u64;
-                (*timer).start = bpf_ktime_get_ns();
-            }
-            return;
-        }
+    let timer = free_way(timers, ctx);
+    if timer.is_null() {
+        return reclaim(timers);
     }
-    lost!(frames_lost);
-    reclaim_timers(timers);
-}
-
-/// As [`reclaim_alloc`].
-#[inline(always)]
-fn reclaim_timers(timers: *mut Timer) {
-    let now = unsafe { bpf_ktime_get_ns() };
-    for way in 0..WAYS {
-        let timer = unsafe { timers.add(way) };
-        if now.wrapping_sub(unsafe { (*timer).start }) > STALE_NS {
-            unsafe { (*timer).tag = 0 };
-        }
+    unsafe {
+        (*timer).tag = ctx as u64;
+        (*timer).start = bpf_ktime_get_ns();
     }
 }
 
