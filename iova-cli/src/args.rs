@@ -23,8 +23,9 @@ Examples:
 
 Ctrl-C ends the measurement early and still prints the report.
 
-With -- COMMAND the measurement lasts as long as the command. Its exit code is in the report (JSON: command.exit_code);
-iova's own exit code does not depend on it.
+With -- COMMAND the measurement lasts as long as the command. Its standard output goes to standard error, so that the
+report alone is on standard output. Its exit code is in the report (JSON: command.exit_code); iova's own does not
+depend on it. Signals that iova gets are passed on to the command; a second one kills it.
 
 Exit codes:
   0  measured; no finding at or above --fail-on

@@ -3,6 +3,12 @@
 //! What needs a kernel with an IOMMU is in the VM suites; these tests run anywhere, so those that measure are skipped
 //! on a host that has one.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "the helpers of these tests are not marked as tests"
+)]
+
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -112,10 +118,11 @@ fn a_terminated_measurement_still_prints_its_report_and_tells_the_command() {
     }
     for signal in [libc::SIGTERM, libc::SIGINT] {
         let args = ["report", "--format", "json", "--", "sh", "-c", "echo up; exec sleep 60"];
-        let mut child = iova(&args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = iova(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
+        // The command's own output keeps out of the report's way.
         let mut ready = [0; 3];
-        stdout.read_exact(&mut ready).unwrap();
+        child.stderr.as_mut().unwrap().read_exact(&mut ready).unwrap();
         let start = Instant::now();
         // SAFETY: the child is ours and not reaped yet.
         unsafe { libc::kill(child.id() as i32, signal) };

@@ -9,6 +9,7 @@ use crate::session::{self, Plan, Until};
 use crate::term::Term;
 use iova_core::finding::Severity;
 use iova_core::model::Report;
+use std::io::IsTerminal;
 use std::time::Duration;
 
 const DEFAULT_DURATION: Duration = Duration::from_secs(10);
@@ -19,10 +20,20 @@ pub(super) fn run(args: &ReportArgs, term: Term) -> Result<Exit, Stop> {
     } else {
         Until::Command(args.command.clone())
     };
+    announce(&until);
     let plan = Plan { until, profile: args.profile, devices: args.devices.clone() };
     let report = session::measure(&mut Live::new(), &plan)?;
     output::print(&renderer(args.format, term).report(&report)?)?;
     Ok(verdict(&report, args.fail_on))
+}
+
+/// Somebody who waits at a terminal shall know for how long.
+fn announce(until: &Until) {
+    if let Until::Time(length) = until
+        && std::io::stderr().is_terminal()
+    {
+        output::complain(&format!("measuring for {length:?}; Ctrl-C ends it early"));
+    }
 }
 
 fn verdict(report: &Report, fail_on: Option<Severity>) -> Exit {

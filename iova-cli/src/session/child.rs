@@ -17,7 +17,8 @@ impl Child {
     pub(super) fn spawn(argv: &[String]) -> Result<Self, Stop> {
         let [program, args @ ..] = argv else { return Err(Stop::unusable("there is no command after --")) };
         let mut command = process::Command::new(program);
-        command.args(args);
+        // The report alone is on standard output, so that it can be parsed.
+        command.args(args).stdout(std::io::stderr());
         // SAFETY: unblock_all only makes async-signal-safe calls.
         unsafe { command.pre_exec(unblock_all) };
         let child =

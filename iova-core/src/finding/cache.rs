@@ -75,7 +75,7 @@ pub(super) fn wrong_size(report: &Report, domain: &Domain) -> Option<Finding> {
     let all: u64 = wanted.iter().sum();
     let of_this_size = wanted.get(most.order as usize).copied().unwrap_or(0);
     let hurts = space::refused(report, domain)
-        || report.devices_of(domain).any(|dev| excess_slow(dev) >= SLOW_WARNING);
+        || report.devices_of(domain).any(|dev| excess_slow(report, dev) >= SLOW_WARNING);
     if all < MIN_CALLS || of_this_size as f64 >= WRONG_ORDER_USE * all as f64 || !hurts {
         return None;
     }
@@ -114,19 +114,21 @@ fn uncacheable(device: &Device) -> u64 {
 }
 
 /// Share of the cacheable calls that searched the tree without need: large requests always do, failed attempts do, and
-/// a device whose mappings grow takes fresh addresses, because nothing was freed that could be cached.
-fn excess_slow(device: &Device) -> f64 {
+/// a device whose mappings grow takes fresh addresses, because nothing was freed that could be cached; and so do caches
+/// that are still filling.
+fn excess_slow(report: &Report, device: &Device) -> f64 {
     let large = uncacheable(device);
     let (Some(slow), Some(freed)) = (device.alloc.slow, device.free.count) else { return 0.0 };
     let grown = device.alloc.count.saturating_sub(freed);
+    let filling = report.domain_of(device).map_or(0, |domain| domain.newly_cached);
     let vain = device.alloc.sac_failed.unwrap_or(0);
     let calls = device.alloc.count.saturating_sub(large);
-    let slow = slow.saturating_sub(large + grown + vain);
+    let slow = slow.saturating_sub(large + grown + vain + filling);
     if calls < MIN_CALLS { 0.0 } else { slow as f64 / calls as f64 }
 }
 
-pub(super) fn slow_path(_: &Report, device: &Device) -> Option<Finding> {
-    let share = excess_slow(device);
+pub(super) fn slow_path(report: &Report, device: &Device) -> Option<Finding> {
+    let share = excess_slow(report, device);
     if share < SLOW_WARNING {
         return None;
     }

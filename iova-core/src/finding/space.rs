@@ -22,6 +22,20 @@ pub(super) fn refused(report: &Report, domain: &Domain) -> bool {
     report.devices_of(domain).any(|device| device.alloc.failed > 0 || device.alloc.sac_failed > Some(0))
 }
 
+/// True if every device that allocates from the domain skips the space below 4 GiB: then its state matters to none.
+fn passed_by(report: &Report, domain: &Domain) -> bool {
+    let mut active = report.devices_of(domain).filter(|device| device.alloc.count > 0).peekable();
+    active.peek().is_some() && active.all(|device| device.policy.configured == Some("full-range"))
+}
+
+fn severity(report: &Report, domain: &Domain, hurts: bool) -> Severity {
+    match (passed_by(report, domain), hurts) {
+        (true, _) => Severity::Info,
+        (false, true) => Severity::Critical,
+        (false, false) => Severity::Warning,
+    }
+}
+
 pub(super) fn nearly_full(report: &Report, domain: &Domain) -> Option<Finding> {
     let space = &domain.low_space;
     let pressure = space.pressure.filter(|&pressure| pressure >= PRESSURE_WARNING)?;
@@ -35,14 +49,10 @@ pub(super) fn nearly_full(report: &Report, domain: &Domain) -> Option<Finding> {
         Unit::Bytes.render(Some(bytes as f64)),
     );
     Some(
-        Finding::new(
-            "low-space-nearly-full",
-            if critical { Severity::Critical } else { Severity::Warning },
-            text,
-        )
-        .domain(domain)
-        .domain_facts(domain, FACTS)
-        .action(full_action(report, holder)),
+        Finding::new("low-space-nearly-full", severity(report, domain, critical), text)
+            .domain(domain)
+            .domain_facts(domain, FACTS)
+            .action(full_action(report, holder)),
     )
 }
 
@@ -95,7 +105,7 @@ pub(super) fn fragmented(report: &Report, domain: &Domain) -> Option<Finding> {
         },
         Unit::Bytes.render(Some(size as f64)),
     );
-    let severity = if refused(report, domain) { Severity::Critical } else { Severity::Warning };
+    let severity = severity(report, domain, refused(report, domain));
     let disks = report.devices_of(domain).find_map(super::sac::limit_requests);
     let action = disks.unwrap_or_else(|| {
         "Use smaller requests where the driver allows it; the pieces join only when what lies between them is freed."

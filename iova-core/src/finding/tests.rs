@@ -15,7 +15,9 @@ struct Case {
     inventory: Inventory,
     counters: DeviceCounters,
     domain: DomainCounters,
+    /// At the end, and at the start unless `start` differs.
     state: DomainState,
+    start: Option<DomainState>,
     events: Vec<What>,
 }
 
@@ -27,6 +29,7 @@ impl Case {
             counters: counters(),
             domain: domain_counters(),
             state: state(),
+            start: None,
             events: Vec::new(),
         }
     }
@@ -36,13 +39,14 @@ impl Case {
     }
 
     fn report(self) -> Report {
-        let start = sample(0, Vec::new(), Vec::new());
-        let mut model = Model::new(self.inventory.clone(), Some(testdata::snapshot()), start);
+        let snapshot = |state| Snapshot { domains: vec![state], ..Snapshot::default() };
+        let start = snapshot(self.start.unwrap_or_else(|| self.state.clone()));
+        let mut model = Model::new(self.inventory.clone(), Some(start), sample(0, Vec::new(), Vec::new()));
         let mut last = sample(10_000_000_000, vec![self.counters], vec![self.domain]);
         let event = |what| Event { ns: 1, cpu: 0, dev: NVME.0, iovad: NVME.1, what };
         last.events = self.events.into_iter().map(event).collect();
         model.feed(last);
-        let end = Snapshot { domains: vec![self.state], ..Snapshot::default() };
+        let end = snapshot(self.state);
         let host = HostFigures::new(&self.inventory, self.control);
         Report::new(host, "full".into(), model.figures(Some(&end)))
     }
@@ -192,6 +196,14 @@ fn fragmentation_is_judged_by_aligned_blocks_of_sizes_in_use() {
 }
 
 #[test]
+fn a_space_that_nobody_uses_any_more_is_no_warning() {
+    let mut case = Case::on(SacControl::DeviceFlag).used(0.97, 0.0, 0.0);
+    case.inventory.devices[0].configured = Some(Configured::FullRange);
+    case.state.low.aligned_blocks[6] = 0;
+    assert!(case.findings().iter().all(|finding| finding.severity == Severity::Info));
+}
+
+#[test]
 fn caches_that_hold_scarce_space_are_named() {
     let finding = Case::healthy().used(0.5, 0.4, 0.0).refused(50).finding("cache-holds-space");
     assert_eq!(finding.severity, Severity::Critical);
@@ -227,6 +239,10 @@ fn the_slow_path_counts_only_what_the_caches_could_have_answered() {
     let mut cold = share(9000);
     cold.counters.free.count = 0;
     assert_eq!(ids(&cold.findings()), [""; 0], "fresh mappings have nothing to reuse");
+    let mut filling = share(3000);
+    filling.start = Some(state());
+    filling.state.cached_by_order[0] += 3000;
+    assert_eq!(ids(&filling.findings()), [""; 0], "each of these misses filled the caches");
     let large = Case::healthy().requests(&[(0, 10_000), (8, 9000)], 9000);
     assert!(!ids(&large.findings()).contains(&"slow-path"), "no cache could answer those");
 }

@@ -259,8 +259,17 @@ fn domains(model: &Model, sums: &Sums, end: Option<&Snapshot>) -> Vec<Domain> {
         let member = model.inventory.devices.iter().find(|device| device.iovad == Some(domain.iovad));
         domain.group = domain.group.or(member.map(|device| device.group));
         domain.low_space.peak_used_bytes = peak(model, domain);
+        domain.newly_cached = newly_cached(model, domain);
     }
     domains
+}
+
+fn newly_cached(model: &Model, domain: &Domain) -> u64 {
+    let start = model.start.iter().flat_map(|snapshot| &snapshot.domains);
+    let before: u64 =
+        start.filter(|state| state.iovad == domain.iovad).flat_map(|state| state.cached_by_order).sum();
+    let after: u64 = domain.cached_by_order.iter().map(|entry| entry.count).sum();
+    after.saturating_sub(before)
 }
 
 fn add_counters(domain: &mut Domain, sum: &DomainCounters) {

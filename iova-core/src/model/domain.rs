@@ -86,6 +86,9 @@ pub struct Domain {
     pub cache_flushes: u64,
     /// Tree lock.
     pub lock: Lock,
+    /// Addresses that the caches gained over the interval: each was a miss of its own, and none that costs again.
+    #[serde(skip)]
+    pub newly_cached: u64,
     /// The map of the space.
     #[serde(skip)]
     pub space: Space,
