@@ -34,6 +34,11 @@ pub(crate) fn guest_bins() -> Result<Vec<PathBuf>> {
     Ok(built)
 }
 
+/// The guest's init alone, which needs nothing of the project that could be broken just now.
+pub(crate) fn guest_init() -> Result<Vec<PathBuf>> {
+    executables(static_build("guest", "iova-guest").args(["--no-default-features", "--bin", "guest-init"]))
+}
+
 /// `cargo xtask build`.
 pub(crate) fn run() -> Result<()> {
     let dist = dist()?;

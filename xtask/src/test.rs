@@ -9,7 +9,8 @@ use crate::checks::{checkpatch, deny, sizes};
 use crate::kernels::Line;
 use crate::lab::Iommu;
 use crate::setup::{self, Need};
-use crate::{bpf, cmd, paths, say, vm_suites};
+use crate::vm_suites::{self, Variant};
+use crate::{bpf, cmd, paths, say};
 
 /// What to test.
 #[derive(Debug, clap::Args)]
@@ -26,6 +27,9 @@ pub(crate) struct Args {
     /// Only these IOMMUs
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) iommu: Vec<Iommu>,
+    /// Only guests booted in these ways
+    #[arg(long, value_enum, value_name = "VARIANT")]
+    pub(crate) variant: Vec<Variant>,
     /// Only suites whose name contains one of these
     #[arg(long, value_name = "TEXT")]
     pub(crate) suite: Vec<String>,
@@ -44,9 +48,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn host(stages: &mut Stages) {
+    stages.run("setup", || setup::ensure(&[Need::Bpf, Need::Lints, Need::Chroots(Line::ALL.to_vec())]));
     stages.run("format", format);
     stages.run("file lengths", sizes::check);
-    stages.run("setup", || setup::ensure(&[Need::Bpf, Need::Chroots(Line::ALL.to_vec())]));
     stages.run("dependencies", deny::check);
     stages.run("kernel C style", checkpatch::check);
     stages.run("eBPF object", || bpf::object().map(drop));

@@ -1,27 +1,19 @@
-//! The suites that need a kernel: one boot per kernel and IOMMU of the matrix, all suites in it.
+//! The suites that need a kernel: one boot per configuration of the matrix, all of its suites in it.
+
+mod matrix;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::kernels::Line;
-use crate::lab::{self, GuestResult, GuestSpec, Interrupted, Io, Iommu, Programs};
+pub(crate) use self::matrix::Variant;
+use self::matrix::{Configuration, MATRIX};
+use crate::lab::{self, GuestResult, Interrupted, Io, Programs};
 use crate::setup::{self, Need};
 
 /// The program in the guest that runs suites. It prints a line per test: `ok NAME`, `not ok NAME: WHY` or
 /// `skip NAME: REASON`.
 const RUNNER: &str = "guest-suite";
-
-/// Every kernel with the commonest IOMMU, and the other IOMMUs where their drivers differ.
-pub(crate) const MATRIX: [(Line, Iommu); 7] = [
-    (Line::V5_10, Iommu::Intel),
-    (Line::V6_1, Iommu::Intel),
-    (Line::V6_12, Iommu::Intel),
-    (Line::V7_3, Iommu::Intel),
-    (Line::V6_12, Iommu::Amd),
-    (Line::V7_3, Iommu::Amd),
-    (Line::V6_12, Iommu::Virtio),
-];
 
 /// Under TCG on a busy machine everything takes its time.
 const PATIENCE: Duration = Duration::from_secs(1800);
@@ -38,19 +30,22 @@ struct Tally {
 /// Runs the configurations that the filters leave, and fails if a test, a guest or a kernel log did.
 pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
     let started = Instant::now();
-    let matrix = selected(args);
+    let matrix: Vec<_> = MATRIX.into_iter().filter(|configuration| configuration.is_wanted(args)).collect();
     if matrix.is_empty() {
-        bail!("no configuration has that kernel and that IOMMU; there are:\n    {}", known());
+        let known = MATRIX.map(|configuration| configuration.to_string()).join(", ");
+        bail!("the matrix has no such combination of kernel, IOMMU and variant; it has: {known}");
     }
-    let lines = matrix.iter().map(|(line, _)| *line).collect();
-    setup::ensure(&[Need::Qemu, Need::Kernels(lines)])?;
+    setup::ensure(&[
+        Need::Qemu,
+        Need::Kernels(matrix.iter().map(|configuration| configuration.line).collect()),
+    ])?;
     let programs = Programs::build()?;
     if !programs.has(RUNNER) {
         bail!("tests/guest builds no {RUNNER}, so there are no suites to run; add it to its Cargo.toml");
     }
     let mut total = Tally::default();
-    for (line, iommu) in matrix {
-        let mut tally = configuration(line, iommu, &args.suite, &programs)?;
+    for configuration in matrix {
+        let mut tally = boot(configuration, &args.suite, &programs)?;
         total.passed += tally.passed;
         total.ignored += tally.ignored;
         total.failed.append(&mut tally.failed);
@@ -58,28 +53,14 @@ pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
     conclude(&total, started.elapsed())
 }
 
-fn selected(args: &crate::test::Args) -> Vec<(Line, Iommu)> {
-    let wanted = |(line, iommu): &(Line, Iommu)| {
-        (args.kernel.is_empty() || args.kernel.contains(line))
-            && (args.iommu.is_empty() || args.iommu.contains(iommu))
-    };
-    MATRIX.into_iter().filter(wanted).collect()
-}
-
-fn known() -> String {
-    MATRIX.map(|(line, iommu)| format!("--kernel {line} --iommu {}", iommu.name())).join("\n    ")
-}
-
 /// Boots one configuration and runs its suites; only an interruption is an error.
-fn configuration(line: Line, iommu: Iommu, suites: &[String], programs: &Programs) -> Result<Tally> {
-    let name = format!("{line} {}", iommu.name());
+fn boot(configuration: Configuration, suites: &[String], programs: &Programs) -> Result<Tally> {
+    let name = configuration.to_string();
     println!("\n{name}");
     let mut argv = vec![RUNNER.to_owned()];
     argv.extend_from_slice(suites);
-    let mut spec = GuestSpec::new(line, iommu, argv);
+    let mut spec = configuration.guest(argv);
     (spec.io, spec.timeout) = (Io::Tee, PATIENCE);
-    spec.env =
-        vec![("IOVA_LAB_KERNEL".into(), line.to_string()), ("IOVA_LAB_IOMMU".into(), iommu.name().into())];
     let started = Instant::now();
     let (tally, boot) = match lab::guest(&spec, programs) {
         Ok(result) => (judge(&name, &result), Some(result.boot)),

@@ -35,7 +35,7 @@ impl Programs {
 
     /// What is enough to boot.
     pub(crate) fn bare() -> Result<Self> {
-        Ok(Self { guest: build::guest_bins()?, iova: None })
+        Ok(Self { guest: build::guest_init()?, iova: None })
     }
 
     /// Whether one of the guest's own programs has this name.

@@ -66,7 +66,7 @@ pub(crate) struct Args {
     /// Put a file of the host into the guest
     #[arg(long, value_name = "HOSTFILE:GUESTPATH", value_parser = parse_put)]
     put: Vec<(String, PathBuf)>,
-    /// Leave out iova and the load module
+    /// Leave out iova, the suites and the load module: a kernel, busybox and nothing to build
     #[arg(long)]
     bare: bool,
     /// Write the guest's kernel log to a file

@@ -4,6 +4,8 @@
 //! can't run says why it is skipped; it never passes silently.
 
 mod lab;
+mod snapshot;
+mod variants;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -19,17 +21,29 @@ pub(crate) enum Outcome {
 /// A test's body; an error is its failure.
 pub(crate) type Test = fn() -> anyhow::Result<Outcome>;
 
-/// Every suite: its tests by name, in the order in which they run.
-const SUITES: &[&[(&str, Test)]] = &[lab::TESTS];
+/// Tests by name, in the order in which they run, and the kind of boot that they are for: one of xtask's variants.
+struct Suite {
+    variant: &'static str,
+    tests: &'static [(&'static str, Test)],
+}
+
+const SUITES: &[Suite] = &[
+    Suite { variant: "plain", tests: lab::TESTS },
+    Suite { variant: "plain", tests: snapshot::TESTS },
+    Suite { variant: "strict", tests: variants::STRICT },
+    Suite { variant: "passthrough", tests: variants::PASSTHROUGH },
+    Suite { variant: "off", tests: variants::OFF },
+    Suite { variant: "lockdown", tests: variants::LOCKDOWN },
+];
 
 fn main() -> ExitCode {
     let texts: Vec<String> = std::env::args().skip(1).collect();
     let wanted = |name: &str| texts.is_empty() || texts.iter().any(|text| name.contains(text.as_str()));
+    let variant = std::env::var("IOVA_LAB_VARIANT").unwrap_or_else(|_| "plain".into());
+    let tests = SUITES.iter().filter(|suite| suite.variant == variant).flat_map(|suite| suite.tests);
     let mut failed = false;
-    for (name, test) in SUITES.iter().copied().flatten() {
-        if wanted(name) {
-            failed |= !report(name, *test);
-        }
+    for (name, test) in tests.filter(|(name, _)| wanted(name)) {
+        failed |= !report(name, *test);
     }
     ExitCode::from(u8::from(failed))
 }

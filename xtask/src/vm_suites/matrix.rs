@@ -1,0 +1,100 @@
+//! Which guests the suites run in.
+
+use std::fmt;
+
+use crate::kernels::Line;
+use crate::lab::{GuestSpec, Iommu};
+
+/// What is special about a guest's boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Variant {
+    /// Nothing
+    Plain,
+    /// Unmaps synchronously
+    Strict,
+    /// Devices bypass the IOMMU
+    Passthrough,
+    /// There is no IOMMU in use
+    Off,
+    /// Kernel memory can't be read, not even by root
+    Lockdown,
+}
+
+/// One guest of the matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Configuration {
+    pub(crate) line: Line,
+    pub(crate) iommu: Iommu,
+    pub(crate) variant: Variant,
+}
+
+/// Every kernel with the commonest IOMMU, the other IOMMUs where their drivers differ, and what else a host may be
+/// like on the kernel that most have.
+pub(crate) const MATRIX: [Configuration; 11] = [
+    plain(Line::V5_10, Iommu::Intel),
+    plain(Line::V6_1, Iommu::Intel),
+    plain(Line::V6_12, Iommu::Intel),
+    plain(Line::V7_3, Iommu::Intel),
+    plain(Line::V6_12, Iommu::Amd),
+    plain(Line::V7_3, Iommu::Amd),
+    plain(Line::V6_12, Iommu::Virtio),
+    special(Variant::Strict),
+    special(Variant::Passthrough),
+    special(Variant::Off),
+    special(Variant::Lockdown),
+];
+
+const fn plain(line: Line, iommu: Iommu) -> Configuration {
+    Configuration { line, iommu, variant: Variant::Plain }
+}
+
+const fn special(variant: Variant) -> Configuration {
+    Configuration { line: Line::V6_12, iommu: Iommu::Intel, variant }
+}
+
+impl Variant {
+    /// As the command line and the guest spell it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Strict => "strict",
+            Self::Passthrough => "passthrough",
+            Self::Off => "off",
+            Self::Lockdown => "lockdown",
+        }
+    }
+}
+
+impl Configuration {
+    /// The guest that runs `argv` in this configuration. It finds the configuration in its environment.
+    pub(crate) fn guest(self, argv: Vec<String>) -> GuestSpec {
+        let mut spec = GuestSpec::new(self.line, self.iommu, argv);
+        spec.env = vec![
+            ("IOVA_LAB_KERNEL".into(), self.line.to_string()),
+            ("IOVA_LAB_IOMMU".into(), self.iommu.name().into()),
+            ("IOVA_LAB_VARIANT".into(), self.variant.name().into()),
+        ];
+        match self.variant {
+            Variant::Plain => {}
+            Variant::Strict => spec.strict = true,
+            Variant::Passthrough => spec.passthrough = true,
+            Variant::Off => spec.append.push("intel_iommu=off".into()),
+            Variant::Lockdown => spec.append.push("lockdown=confidentiality".into()),
+        }
+        spec
+    }
+
+    /// Whether the filters of the command line leave it; an empty one leaves everything.
+    pub(crate) fn is_wanted(self, args: &crate::test::Args) -> bool {
+        (args.kernel.is_empty() || args.kernel.contains(&self.line))
+            && (args.iommu.is_empty() || args.iommu.contains(&self.iommu))
+            && (args.variant.is_empty() || args.variant.contains(&self.variant))
+    }
+}
+
+impl fmt::Display for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.line, self.iommu.name())?;
+        if self.variant == Variant::Plain { Ok(()) } else { write!(f, " {}", self.variant.name()) }
+    }
+}
