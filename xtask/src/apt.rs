@@ -118,7 +118,8 @@ impl Apt {
     }
 }
 
-/// Old suites have Release files past their date, hence no Valid-Until; signatures are checked all the same.
+/// No dates: old suites have Release files past theirs, and a machine's clock may be behind the archive's.
+/// Signatures are checked all the same.
 fn configuration(dir: &Path) -> String {
     let dir = dir.display();
     format!(
@@ -135,6 +136,7 @@ Dir::State::lists "{dir}/lists";
 Dir::State::status "{dir}/status";
 Dir::Cache "{dir}/cache";
 Acquire::Check-Valid-Until "false";
+Acquire::Check-Date "false";
 Acquire::Languages "none";
 Acquire::Retries "3";
 APT::Architecture "amd64";

@@ -37,22 +37,10 @@ pub(crate) fn ensure(suite: Suite) -> Result<PathBuf> {
         let started = Instant::now();
         say(format_args!("chroot {}: downloading {} and its tools", suite.name(), suite.compiler()));
         fsx::make_dir(&dir, |dir| fill(suite, dir))?;
-        forget_older(suite, &dir)?;
+        fsx::forget_old(&paths::cache()?.join("chroots"), suite.name())?;
         say(format_args!("chroot {}: ready ({:.0} s)", suite.name(), started.elapsed().as_secs_f32()));
     }
     Ok(dir)
-}
-
-/// Removes what an older recipe left.
-fn forget_older(suite: Suite, current: &Path) -> Result<()> {
-    for entry in fs::read_dir(current.parent().unwrap_or(current))? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        if path != current && name.rsplit_once('-').is_some_and(|(name, _)| name == suite.name()) {
-            fsx::remove_tree(&path)?;
-        }
-    }
-    Ok(())
 }
 
 fn place(suite: Suite) -> Result<PathBuf> {

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
@@ -49,6 +50,24 @@ pub(crate) fn relink(to: &Path, link: &Path) -> Result<()> {
     }
     std::os::unix::fs::symlink(to, &partial)?;
     fs::rename(&partial, link).with_context(|| format!("cannot point {} at {}", link.display(), to.display()))
+}
+
+/// Removes the `NAME-…` directories in `dir` that nobody has made or changed for a week: another xtask, perhaps of
+/// another checkout, may still be using a younger one.
+pub(crate) fn forget_old(dir: &Path, name: &str) -> Result<()> {
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+    let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        let is_named =
+            entry.file_name().to_str().and_then(|n| n.rsplit_once('-')).is_some_and(|(n, _)| n == name);
+        let age =
+            entry.metadata().and_then(|meta| meta.modified()).map(|time| time.elapsed().unwrap_or_default());
+        if is_named && age.is_ok_and(|age| age > WEEK) {
+            remove_tree(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a directory tree.
@@ -110,5 +129,57 @@ impl Lock {
             Err(TryLockError::Error(error)) => bail!("cannot lock {}: {error}", path.display()),
         }
         Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    #[test]
+    fn a_directory_is_there_whole_or_not_at_all() {
+        let home = scratch("make-dir");
+        let dest = home.join("thing");
+        // As if a run had been killed half-way.
+        fs::create_dir_all(home.join(".thing.partial/old")).unwrap();
+        assert!(make_dir(&dest, |_| bail!("no network")).is_err());
+        assert_eq!(fs::read_dir(&home).unwrap().count(), 0);
+        make_dir(&dest, |dir| Ok(fs::write(dir.join("file"), "")?)).unwrap();
+        assert_eq!(files_below(&home).unwrap(), [dest.join("file")]);
+        remove_tree(&home).unwrap();
+    }
+
+    #[test]
+    fn what_a_build_left_is_no_source() {
+        let home = scratch("files-below");
+        for file in ["a.rs", "src/b.rs", ".git/c.rs", "target/d.rs", "target/CACHEDIR.TAG"] {
+            let path = home.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        assert_eq!(files_below(&home).unwrap(), [home.join("a.rs"), home.join("src/b.rs")]);
+        remove_tree(&home).unwrap();
+    }
+
+    #[test]
+    fn only_the_old_is_forgotten() {
+        let home = scratch("forget-old");
+        for name in ["m-old", "m-new", "other-old"] {
+            fs::create_dir_all(home.join(name)).unwrap();
+        }
+        let long_ago = std::time::SystemTime::now() - Duration::from_secs(30 * 24 * 3600);
+        for name in ["m-old", "other-old"] {
+            File::open(home.join(name)).unwrap().set_modified(long_ago).unwrap();
+        }
+        forget_old(&home, "m").unwrap();
+        let left = ["m-old", "m-new", "other-old"].map(|name| home.join(name).exists());
+        remove_tree(&home).unwrap();
+        assert_eq!(left, [false, true, true]);
     }
 }

@@ -20,8 +20,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+const ENVIRONMENT: &str = "Environment:
+  IOVA_CACHE           where downloads and chroots go (default: ~/.cache/iova-lab)
+  IOVA_DEBIAN_MIRROR   instead of http://deb.debian.org";
+
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "Build, boot and test iova")]
+#[command(name = "cargo xtask", about = "Build, boot and test iova", after_help = ENVIRONMENT)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -25,7 +25,7 @@ pub(crate) fn build(kernel: &Kernel, src: &Path) -> Result<PathBuf> {
     let done = home.join(format!("{name}-{:016x}", fingerprint(&src)?));
     if !done.exists() {
         let started = Instant::now();
-        forget_older(&home, name)?;
+        fsx::forget_old(&home, name)?;
         fsx::make_dir(&done, |dir| compile(kernel, &src, dir))?;
         say(format_args!(
             "module {name} for {}: built ({:.0} s)",
@@ -54,19 +54,6 @@ fn fingerprint(src: &Path) -> Result<u64> {
         fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
     }
     Ok(hasher.finish())
-}
-
-fn forget_older(home: &Path, name: &str) -> Result<()> {
-    let Ok(entries) = fs::read_dir(home) else { return Ok(()) };
-    for entry in entries {
-        let entry = entry?;
-        let is_ours =
-            entry.file_name().to_str().and_then(|n| n.rsplit_once('-')).is_some_and(|(n, _)| n == name);
-        if is_ours {
-            fsx::remove_tree(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// Leaves nothing but the module in `dir`.

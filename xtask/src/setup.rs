@@ -13,6 +13,8 @@ use crate::{chroot, cmd, say};
 pub(crate) enum Need {
     /// A compiler and a linker for eBPF.
     Bpf,
+    /// rustfmt and clippy.
+    Lints,
     /// QEMU and what packs an initramfs.
     Qemu,
     /// Unpacked kernels.
@@ -25,7 +27,7 @@ impl Need {
     /// Everything, for `cargo xtask setup` itself.
     pub(crate) fn all() -> Vec<Self> {
         let lines = Line::ALL.to_vec();
-        vec![Self::Bpf, Self::Qemu, Self::Kernels(lines.clone()), Self::Chroots(lines)]
+        vec![Self::Bpf, Self::Lints, Self::Qemu, Self::Kernels(lines.clone()), Self::Chroots(lines)]
     }
 }
 
@@ -35,6 +37,7 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     for need in needs {
         match need {
             Need::Bpf => toolchain::ensure()?,
+            Need::Lints => toolchain::ensure_lints()?,
             Need::Qemu => {}
             Need::Kernels(lines) => {
                 for line in lines {

@@ -73,6 +73,7 @@ fn missing(needs: &[Need]) -> Result<Vec<Item>> {
     for need in needs {
         let items = match need {
             Need::Bpf => toolchain::items()?,
+            Need::Lints => Vec::new(),
             Need::Qemu => guest_items(),
             Need::Kernels(_) => kernel_items(),
             Need::Chroots(_) => [kernel_items(), chroot_items()].concat(),

@@ -162,6 +162,19 @@ fn runs(program: &Path) -> bool {
     program.exists() && cmd::succeeds(cmd::command(program).arg("--version"))
 }
 
+/// rustup's minimal profile comes without them.
+pub(crate) fn ensure_lints() -> Result<()> {
+    for component in ["rustfmt", "clippy"] {
+        let subcommand = component.trim_start_matches("rust");
+        if !cmd::succeeds(cargo().args([subcommand, "--version"])) {
+            say(format_args!("rustup: adding {component}"));
+            cmd::run(cmd::command("rustup").args(["component", "add", component]))
+                .with_context(|| format!("cargo {subcommand} is missing; install {component}"))?;
+        }
+    }
+    Ok(())
+}
+
 /// Builds the linker if it isn't there; call it after the packages of [`items`] are.
 pub(crate) fn ensure() -> Result<()> {
     let compiler = find()?.context("no compiler for eBPF, though its packages are installed")?;
