@@ -49,7 +49,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn host(stages: &mut Stages) {
     stages.run("setup", || setup::ensure(&[Need::Bpf, Need::Lints, Need::Chroots(Line::ALL.to_vec())]));
-    stages.run("setup", || setup::ensure(&[Need::Bpf, Need::Lints, Need::Chroots(Line::ALL.to_vec())]));
     stages.run("format", format);
     stages.run("file lengths", sizes::check);
     stages.run("dependencies", deny::check);
