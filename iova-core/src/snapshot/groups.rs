@@ -106,7 +106,6 @@ impl GroupLayout {
 
     /// All groups, by number.
     pub(crate) fn read(&self, memory: &Memory<'_>) -> Result<Vec<Group>, Changed> {
-        // A kernel without any IOMMU still has the kset, only empty; without the symbol there is no IOMMU core.
         let Some(kset) = self.kset else { return Ok(Vec::new()) };
         let kset = memory.pointer(kset)?;
         if kset == 0 {

@@ -26,6 +26,9 @@ pub(crate) fn groups(kernel: &Kernel, kcore: &Kcore) -> Result<Vec<Group>, Strin
     if kernel.symbols.hidden() {
         return Err(KernelError::SymbolsHidden.to_string());
     }
+    if kernel.symbol("iommu_group_kset").is_none() {
+        return without_groups(kernel);
+    }
     let layout = GroupLayout::resolve(kernel).map_err(|error| error.to_string())?;
     let read = || layout.read(&Memory::new(kcore)).ok();
     (0..ATTEMPTS).find_map(|_| read()).ok_or_else(|| {
@@ -33,6 +36,16 @@ pub(crate) fn groups(kernel: &Kernel, kcore: &Kcore) -> Result<Vec<Group>, Strin
          and try again"
             .to_owned()
     })
+}
+
+/// Without the symbol there is either no IOMMU support at all, or no table of data symbols.
+fn without_groups(kernel: &Kernel) -> Result<Vec<Group>, String> {
+    if kernel.root.names("sys/kernel/iommu_groups").is_empty() {
+        return Ok(Vec::new());
+    }
+    Err("this kernel does not list its data symbols (iommu_group_kset is not in /proc/kallsyms), so IOMMU groups can't \
+         be found in its memory: use a kernel with CONFIG_KALLSYMS_ALL=y"
+        .to_owned())
 }
 
 fn fill(kernel: &Kernel, snapshot: &mut Snapshot) -> Result<(), String> {

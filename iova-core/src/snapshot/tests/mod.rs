@@ -76,6 +76,18 @@ fn nodes_out_of_order_are_refused() {
 }
 
 #[test]
+fn a_kernel_without_data_symbols_says_so() {
+    let image = Image::new("6.12", &content("6.12"));
+    let kernel = image.kernel("symbols");
+    let kallsyms = kernel.root.path("proc/kallsyms");
+    std::fs::write(&kallsyms, "ffffffff81000000 T _text\n").unwrap();
+    let kernel = crate::kernel::Kernel::load_from(kernel.root.clone()).unwrap();
+    let snapshot = take(&kernel);
+    image.remove("symbols");
+    assert!(snapshot.missing[0].contains("CONFIG_KALLSYMS_ALL"), "{:?}", snapshot.missing);
+}
+
+#[test]
 fn strict_domains_have_nothing_pending() {
     for line in LINES {
         let content = Content { queued: Vec::new(), ..content(line) };
