@@ -70,14 +70,28 @@ impl Source for Live {
         let exists = |hook: &str| kernel.is_some_and(|kernel| kernel.symbols.exists(hook));
         // What a kernel without the two-step API (before 6.16) cannot call needs no hook.
         let lost = |skip: &&Skipped| skip.hook != "dma_iova_free" || exists(skip.hook);
-        skipped.iter().filter(lost).map(unknown).collect()
+        let mut list: Vec<Unknown> = Vec::new();
+        for skip in skipped.iter().filter(lost) {
+            let metric = metric(skip);
+            // Several functions that are missing for one reason are one line.
+            match list.iter_mut().find(|known| known.metric == metric && known.why.ends_with(&skip.why)) {
+                Some(known) => known.why.insert_str(0, &format!("{}, ", skip.hook)),
+                None => list
+                    .push(Unknown { metric: metric.to_owned(), why: format!("{}: {}", skip.hook, skip.why) }),
+            }
+        }
+        list
     }
 }
 
-fn unknown(skip: &Skipped) -> Unknown {
-    // The snapshot gives the space; the hooks only follow its growth between snapshots.
-    let metric = if skip.metric == "low_space" { "low_space.peak_used_bytes" } else { skip.metric };
-    Unknown { metric: metric.to_owned(), why: format!("{}: {}", skip.hook, skip.why) }
+/// The metric that a hook's absence costs.
+fn metric(skip: &Skipped) -> &'static str {
+    match skip.metric {
+        // The snapshot gives the space; the hooks only follow its growth between snapshots.
+        "low_space" => "low_space.peak_used_bytes",
+        "fq.timer_ns" => "flush_queue.timer_ns",
+        other => other,
+    }
 }
 
 /// The devices of the running kernel, with or without the rights to look closely.

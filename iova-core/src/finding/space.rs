@@ -87,6 +87,8 @@ fn full_action(report: &Report, holder: &str) -> String {
 /// Enough is free, but not in aligned blocks of a size that is asked for.
 pub(super) fn fragmented(report: &Report, domain: &Domain) -> Option<Finding> {
     let (free, granule) = (domain.low_space.free_bytes?, domain.granule_bytes?);
+    // A space without pages has no pieces either; that is the other finding.
+    domain.low_space.pressure.filter(|&pressure| pressure < PRESSURE_CRITICAL)?;
     let scarce = |order: &u32| {
         let size = granule << order;
         domain.blocks(*order).is_some_and(|blocks| blocks < FEW_BLOCKS) && free / size >= BLOCKS_IF_WHOLE

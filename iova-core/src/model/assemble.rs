@@ -84,7 +84,8 @@ fn known(model: &Model, index: usize, entry: &inventory::Device, sum: &DeviceCou
     device.presence = presence;
     device.policy.configured = entry.configured.map(configured_name);
     device.iovad = entry.iovad.or(device.iovad);
-    device.fell_back = entry.dev.is_some_and(|dev| model.fell_back.contains(&dev)) || device.fell_back;
+    device.dev = entry.dev.or(device.dev);
+    device.fell_back = device.dev.is_some_and(|dev| model.fell_back.contains(&dev));
     device
 }
 
@@ -112,6 +113,7 @@ fn counted(sum: &DeviceCounters) -> Device {
     let successes = alloc.count.saturating_sub(alloc.failed);
     let slow_ratio = alloc.slow_ratio;
     Device {
+        dev: (sum.dev != 0).then_some(sum.dev),
         iovad: (sum.iovad != 0).then_some(sum.iovad),
         policy: Policy { configured: None, effective_high_ratio: ratio(alloc.high, successes) },
         map: map(sum, &alloc),
@@ -184,10 +186,8 @@ fn finish(model: &Model, sums: &Sums, device: &mut Device, domains: &[Domain]) {
     if sums.duration_ns > 0 {
         device.alloc.per_second = Some(device.alloc.count as f64 / seconds(sums));
     }
-    let pointer =
-        model.inventory.devices.iter().find(|entry| entry.bdf == device.bdf).and_then(|entry| entry.dev);
-    device.faults = faults(model, device, pointer);
-    let calls = model.slow_calls.iter().filter(|call| pointer == Some(call.dev));
+    device.faults = faults(model, device);
+    let calls = model.slow_calls.iter().filter(|call| device.dev == Some(call.dev));
     device.slow_calls = calls
         .map(|call| SlowCall {
             duration_ns: call.duration_ns,
@@ -224,10 +224,10 @@ fn same_address(full: &str, reported: &str) -> bool {
     full == reported || full.strip_suffix(reported).is_some_and(|segment| segment.ends_with(':'))
 }
 
-fn faults(model: &Model, device: &Device, pointer: Option<u64>) -> Faults {
+fn faults(model: &Model, device: &Device) -> Faults {
     let mut faults = Faults { count: Some(0), first: Vec::new() };
     let mine = |culprit: &Culprit| match culprit {
-        Culprit::Pointer(dev) => pointer == Some(*dev),
+        Culprit::Pointer(dev) => device.dev == Some(*dev),
         Culprit::Bdf(bdf) => same_address(&device.bdf, bdf),
     };
     for (_, FaultLog { count, first }) in model.faults.iter().filter(|(culprit, _)| mine(culprit)) {

@@ -187,6 +187,9 @@ pub struct Device {
     pub fell_back: bool,
     /// Metrics (or their common prefix) that are not exact here, and why in `quality.notes`.
     pub approximate: Vec<&'static str>,
+    /// Address of its `struct device`: only to join, meaningless to readers.
+    #[serde(skip)]
+    pub dev: Option<u64>,
     /// Address of its IOVA domain: only to find [`super::Domain`], meaningless to readers.
     #[serde(skip)]
     pub iovad: Option<u64>,

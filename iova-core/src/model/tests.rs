@@ -1,6 +1,6 @@
 use super::testdata::{self, counters, domain_counters, inventory, sample, snapshot};
 use super::{Device, Figures, Model, Presence};
-use crate::inventory::Inventory;
+use crate::inventory::{Configured, Inventory};
 use crate::sample::{DeviceCounters, Event, Quality, Sample, What};
 use crate::snapshot::Consistency;
 
@@ -119,6 +119,37 @@ fn the_second_inventory_marks_what_came_and_went() {
     let figures = model.figures(None);
     let presence: Vec<_> = figures.devices.iter().map(|device| (&*device.bdf, device.presence)).collect();
     assert_eq!(presence, [("0000:00:05.0", Presence::Added), ("0000:00:04.0", Presence::Removed)]);
+}
+
+#[test]
+fn facts_that_changed_are_those_of_the_end() {
+    let mut model = Model::new(inventory(), None, start());
+    let mut end = inventory();
+    end.devices[0].configured = Some(Configured::FullRange);
+    end.devices[0].dma_mask_bits = Some(48);
+    end.devices[0].dev = None;
+    model.learn(end);
+    model.feed(sample(SECOND, vec![counters()], Vec::new()));
+    let figures = model.figures(None);
+    let device = only(&figures);
+    assert_eq!((device.dma_mask_bits, device.policy.configured), (Some(48), Some("full-range")));
+    assert!(device.fell_back, "it was sac-first at the start");
+    assert_eq!((device.alloc.count, device.presence), (1010, Presence::Present));
+}
+
+#[test]
+fn a_device_removed_and_added_again_is_two_devices() {
+    let mut model = Model::new(inventory(), None, start());
+    let mut end = inventory();
+    end.devices[0].dev = Some(0xd2);
+    model.learn(end);
+    let mut again = counters();
+    again.dev = 0xd2;
+    again.alloc.by_order[0] = 5000;
+    model.feed(sample(SECOND, vec![counters(), again], Vec::new()));
+    let figures = model.figures(None);
+    let counts: Vec<_> = figures.devices.iter().map(|device| (device.alloc.count, device.presence)).collect();
+    assert_eq!(counts, [(5010, Presence::Added), (1010, Presence::Removed)]);
 }
 
 #[test]

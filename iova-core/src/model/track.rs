@@ -4,7 +4,7 @@ use super::assemble;
 use super::delta::Counters;
 use super::quality::Unknown;
 use super::report::Figures;
-use crate::inventory::Inventory;
+use crate::inventory::{Configured, Device, Inventory};
 use crate::sample::{DeviceCounters, DomainCounters, Event, Quality, Sample, What};
 use crate::snapshot::Snapshot;
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,23 +137,29 @@ impl Model {
         }
     }
 
-    /// Takes a second inventory, made at the end: what is new in it is added, what is gone is marked.
+    /// Takes a second inventory, made at the end: what is new in it is added, what is gone is marked, and where facts
+    /// changed (a mask, the policy) the end counts, as it does for the space.
     pub fn learn(&mut self, end: Inventory) {
         let start = self.inventory.devices.len();
-        let same = |a: &crate::inventory::Device, b: &crate::inventory::Device| {
-            a.bdf == b.bdf && (a.dev == b.dev || a.dev.is_none() || b.dev.is_none())
-        };
-        for (index, device) in self.inventory.devices.iter().enumerate() {
-            if !end.devices.iter().any(|other| same(device, other)) {
-                self.removed.insert(index);
-            }
-        }
-        for device in end.devices {
-            if !self.inventory.devices[..start].iter().any(|other| same(&device, other)) {
+        let mut still_there = BTreeSet::new();
+        for mut now in end.devices {
+            let known = self.inventory.devices[..start].iter().position(|before| same(before, &now));
+            let Some(index) = known else {
                 self.added.insert(self.inventory.devices.len());
-                self.inventory.devices.push(device);
+                self.inventory.devices.push(now);
+                continue;
+            };
+            still_there.insert(index);
+            let before = &mut self.inventory.devices[index];
+            (now.dev, now.iovad) = (now.dev.or(before.dev), now.iovad.or(before.iovad));
+            if (before.configured, now.configured)
+                == (Some(Configured::SacFirst), Some(Configured::FullRange))
+            {
+                self.fell_back.extend(now.dev);
             }
+            *before = now;
         }
+        self.removed = (0..start).filter(|index| !still_there.contains(index)).collect();
     }
 
     /// The figures from the start to the last reading.
@@ -207,6 +213,11 @@ impl Model {
             | What::DeviceNew => {}
         }
     }
+}
+
+/// A device that was removed and added again has another `struct device`.
+fn same(a: &Device, b: &Device) -> bool {
+    a.bdf == b.bdf && (a.dev == b.dev || a.dev.is_none() || b.dev.is_none())
 }
 
 fn begin<T: Counters>(last: T) -> Running<T> {
