@@ -3,7 +3,10 @@
 //! One line per test, for xtask to count: `ok NAME`, `not ok NAME: WHY`, `skip NAME: REASON`. A test that this kernel
 //! can't run says why it is skipped; it never passes silently.
 
+mod counts;
 mod lab;
+mod load;
+mod measure;
 mod snapshot;
 mod variants;
 
@@ -30,6 +33,7 @@ struct Suite {
 const SUITES: &[Suite] = &[
     Suite { variant: "plain", tests: lab::TESTS },
     Suite { variant: "plain", tests: snapshot::TESTS },
+    Suite { variant: "plain", tests: counts::TESTS },
     Suite { variant: "strict", tests: variants::STRICT },
     Suite { variant: "passthrough", tests: variants::PASSTHROUGH },
     Suite { variant: "off", tests: variants::OFF },
