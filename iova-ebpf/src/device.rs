@@ -64,7 +64,16 @@ fn find_or_assign(dev: Ptr, iovad: impl FnOnce() -> Ptr) -> u32 {
     };
     let info = DeviceInfo { dev: key, iovad: iovad() as u64, group: group_of(dev), slot: number };
     if DEVICE_SLOTS.insert(key, info, u64::from(aya_ebpf::bindings::BPF_NOEXIST)).is_ok() {
-        event::send(Kind::DeviceNew, event::Facts { dev: key, iovad: info.iovad, arg: info.group as u64, slot: number, ..event::Facts::NONE });
+        event::send(
+            Kind::DeviceNew,
+            event::Facts {
+                dev: key,
+                iovad: info.iovad,
+                arg: info.group as u64,
+                slot: number,
+                ..event::Facts::NONE
+            },
+        );
         return number;
     }
     // Another CPU was first, or the table is full.

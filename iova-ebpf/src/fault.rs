@@ -42,7 +42,9 @@ pub fn fault_intel_enter(ctx: FEntryContext) -> i32 {
     let base = regs + ((cap >> 24) & 0x3ff) * 16;
     for i in 0..MAX_RECORDS {
         let index = first + i;
-        if i >= records || !record(base + (if index < records { index } else { index - records }) * 16, segment) {
+        if i >= records
+            || !record(base + (if index < records { index } else { index - records }) * 16, segment)
+        {
             return 0;
         }
     }

@@ -11,18 +11,44 @@ use crate::{cmd, fsx, paths};
 
 const TARGET: &str = "bpfel-unknown-none";
 
-/// Where the object is, once built.
-pub(crate) fn place() -> PathBuf {
-    paths::target().join("bpf/iova.bpf.o")
+/// What is built: the programs of `iova`, and the empty ones that the bench compares them with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Object {
+    /// The real ones.
+    Iova,
+    /// The empty ones.
+    Floor,
 }
 
-/// Builds `target/bpf/iova.bpf.o`.
-pub(crate) fn object() -> Result<PathBuf> {
+impl Object {
+    /// The binary's name in iova-ebpf/Cargo.toml.
+    fn binary(self) -> &'static str {
+        match self {
+            Self::Iova => "iova-ebpf",
+            Self::Floor => "iova-floor",
+        }
+    }
+
+    /// Where the object is, once built.
+    pub(crate) fn place(self) -> PathBuf {
+        let name = match self {
+            Self::Iova => "bpf/iova.bpf.o",
+            Self::Floor => "bpf/floor.bpf.o",
+        };
+        paths::target().join(name)
+    }
+}
+
+/// Builds one of the objects.
+pub(crate) fn object(object: Object) -> Result<PathBuf> {
     let compiler = toolchain::find()?.context("no compiler for eBPF; run `cargo xtask setup`")?;
-    let built = executables(&mut build(&compiler)?)?;
-    let [built] = built.as_slice() else { bail!("iova-ebpf should build one object, but built {built:?}") };
+    let _alone = fsx::Lock::take("ebpf-object")?;
+    let built = executables(build(&compiler)?.args(["--bin", object.binary()]))?;
+    let [built] = built.as_slice() else {
+        bail!("{} should build one object, but built {built:?}", object.binary())
+    };
     refuse_panics(built)?;
-    publish(&compiler, built)
+    publish(&compiler, built, &object.place())
 }
 
 fn build(compiler: &Compiler) -> Result<std::process::Command> {
@@ -48,19 +74,18 @@ fn build(compiler: &Compiler) -> Result<std::process::Command> {
 
 /// Without the debug information that BTF was made from; untouched if nothing changed, so that what embeds it
 /// isn't built again.
-fn publish(compiler: &Compiler, built: &Path) -> Result<PathBuf> {
-    let object = place();
-    let stripped = paths::target().join("bpf/.iova.bpf.o.stripped");
+fn publish(compiler: &Compiler, built: &Path, object: &Path) -> Result<PathBuf> {
+    let stripped = object.with_extension("stripped");
     fsx::copy_file(built, &stripped)?;
     let objcopy = toolchain::tool(compiler, "llvm-objcopy");
     if objcopy.exists() {
         cmd::run(cmd::command(objcopy).arg("--strip-debug").arg(&stripped))?;
     }
-    if !fsx::same_content(&stripped, &object) {
-        fsx::copy_file(&stripped, &object)?;
+    if !fsx::same_content(&stripped, object) {
+        fsx::copy_file(&stripped, object)?;
     }
     fs::remove_file(&stripped)?;
-    Ok(object)
+    Ok(object.to_path_buf())
 }
 
 /// A reachable panic is a function that doesn't return; every kernel refuses such a program, with a message

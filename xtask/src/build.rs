@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::bpf::Object;
 use crate::setup::{self, Need};
 use crate::{bpf, cmd, fsx, paths, say};
 
@@ -14,7 +15,7 @@ const HOST: &str = "x86_64-unknown-linux-gnu";
 /// `target/dist/iova`: static, with the eBPF object inside.
 pub(crate) fn dist() -> Result<PathBuf> {
     setup::ensure(&[Need::Bpf])?;
-    let object = bpf::object()?;
+    let object = bpf::object(Object::Iova)?;
     let mut cargo = static_build("release", "iova-cli");
     let built = executables(cargo.env("IOVA_BPF_OBJECT", &object))?;
     let [binary] = built.as_slice() else { bail!("iova-cli should build one binary, but built {built:?}") };

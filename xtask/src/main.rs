@@ -1,6 +1,7 @@
 //! The project's only entry point for building, booting and testing: one command per file.
 
 mod apt;
+mod bench;
 mod bpf;
 mod build;
 mod checks;
@@ -51,6 +52,8 @@ enum Command {
     },
     /// Boot a kernel with an emulated IOMMU and run a command in it
     Lab(lab::Args),
+    /// Measure what tracing adds to a map+unmap pair, in exact instructions, and compare with the baseline
+    Bench(bench::Args),
     /// Run every test: on the host, then in virtual machines
     Test(test::Args),
 }
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Setup { upgrade } => setup::run(upgrade).map(|()| ExitCode::SUCCESS),
         Command::Build => build::run().map(|()| ExitCode::SUCCESS),
         Command::Module { source, kernel } => module::run(&source, &kernel).map(|()| ExitCode::SUCCESS),
+        Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Lab(args) => lab::run(&args),
         Command::Test(args) => test::run(&args).map(|()| ExitCode::SUCCESS),
     };

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::bpf::Object;
 use crate::build::cargo;
 use crate::checks::{checkpatch, deny, sizes};
 use crate::kernels::Line;
 use crate::lab::Iommu;
 use crate::setup::{self, Need};
 use crate::vm_suites::{self, Variant};
-use crate::{bpf, cmd, paths, say};
+use crate::{bench, bpf, cmd, paths, say};
 
 /// What to test.
 #[derive(Debug, clap::Args)]
@@ -35,6 +36,13 @@ pub(crate) struct Args {
     pub(crate) suite: Vec<String>,
 }
 
+impl Args {
+    /// True if nothing was left out but kernels.
+    fn is_whole(&self) -> bool {
+        self.iommu.is_empty() && self.variant.is_empty() && self.suite.is_empty()
+    }
+}
+
 /// Runs every stage. The quick ones all get their say before it fails; virtual machines start only if they pass.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut stages = Stages::default();
@@ -43,6 +51,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if !args.host_only && stages.failed.is_empty() {
         stages.run("suites in virtual machines", || vm_suites::run(args));
+        if args.is_whole() {
+            stages.run("instruction counts", || bench::check(&args.kernel));
+        }
     }
     stages.finish()
 }
@@ -53,7 +64,7 @@ fn host(stages: &mut Stages) {
     stages.run("file lengths", sizes::check);
     stages.run("dependencies", deny::check);
     stages.run("kernel C style", checkpatch::check);
-    stages.run("eBPF object", || bpf::object().map(drop));
+    stages.run("eBPF object", || bpf::object(Object::Iova).map(drop));
     stages.run("lints", || workspace(&["clippy", "--workspace", "--all-targets"], &["-D", "warnings"]));
     stages.run("unit tests", || workspace(&["test", "--workspace"], &[]));
 }

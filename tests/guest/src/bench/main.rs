@@ -1,0 +1,67 @@
+//! Measures what tracing adds to one map+unmap pair, in a guest that counts instructions (one guest nanosecond each).
+//!
+//! Prints one JSON line: `{"kernel": …, "none": N, "floor": {PROFILE: N, …}, "iova": {PROFILE: N, …}}`, all in
+//! instructions per pair. `guest-bench pair` is the measured load itself.
+
+mod floor;
+mod pair;
+
+use std::collections::BTreeMap;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+/// The profiles of `iova report`, least first.
+const PROFILES: [&str; 3] = ["light", "default", "full"];
+
+fn main() -> ExitCode {
+    let result = match std::env::args().nth(1).as_deref() {
+        Some("pair") => pair::instructions().map(|n| println!("{n}")),
+        _ => run().map(|table| println!("{table}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("guest-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<Value> {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    pair::load_module()?;
+    let none = pair::instructions()?;
+    let (mut floors, mut traced) = (BTreeMap::new(), BTreeMap::new());
+    for profile in PROFILES {
+        let held = floor::attach(profile)?;
+        floors.insert(profile, pair::instructions()?);
+        drop(held);
+        traced.insert(profile, under_iova(profile)?);
+    }
+    Ok(json!({ "kernel": kernel.trim(), "none": none, "floor": floors, "iova": traced }))
+}
+
+/// The pair while the shipped binary traces, with its readings every second and all.
+fn under_iova(profile: &str) -> Result<u64> {
+    let own = std::env::current_exe()?;
+    let script = format!("exec {} pair > /tmp/pair", own.display());
+    let report = Command::new("iova")
+        .args(["report", "--profile", profile, "--format", "json", "--", "sh", "-c", &script])
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start iova")?;
+    let errors = String::from_utf8_lossy(&report.stderr);
+    ensure!(report.status.success(), "iova report --profile {profile}: {}: {errors}", report.status);
+    let report: Value = serde_json::from_slice(&report.stdout).context("iova report printed no JSON")?;
+    let devices = report["devices"].as_array().context("the report has no devices")?;
+    let seen: u64 = devices.iter().filter_map(|device| device["alloc"]["count"].as_u64()).sum();
+    ensure!(
+        seen >= pair::COUNT,
+        "iova saw {seen} allocations of at least {}: it wasn't tracing",
+        pair::COUNT
+    );
+    let text = std::fs::read_to_string("/tmp/pair").context("the measured command left no result")?;
+    text.trim().parse().with_context(|| format!("the measured command printed '{}'", text.trim()))
+}

@@ -1,0 +1,45 @@
+//! The load: the module's tightest loop of map and unmap, 4 KiB on the NVMe device.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+/// Pairs per run.
+pub(crate) const COUNT: u64 = 10_000;
+/// The least of so many runs counts: whatever else runs in the guest only ever adds.
+const RUNS: usize = 5;
+
+/// Loads the load module.
+pub(crate) fn load_module() -> Result<()> {
+    let status = Command::new("modprobe").arg("iova_load").status().context("cannot start modprobe")?;
+    ensure!(status.success(), "modprobe iova_load: {status}");
+    Ok(())
+}
+
+/// Guest instructions per pair.
+pub(crate) fn instructions() -> Result<u64> {
+    let device = fs::read_link("/sys/class/nvme/nvme0/device").context("the guest has no NVMe device")?;
+    let bdf = device.file_name().and_then(|name| name.to_str()).context("the NVMe device has no name")?;
+    let command = format!("bench dev={bdf} size=4K count={COUNT} warmup=500");
+    let mut least = u64::MAX;
+    for _ in 0..RUNS {
+        least = least.min(run(&command)?);
+    }
+    Ok((least + 500) / 1000)
+}
+
+/// Picoseconds per pair of one run.
+fn run(command: &str) -> Result<u64> {
+    let mut device = OpenOptions::new().read(true).write(true).open("/dev/iova_load")?;
+    device.write_all(command.as_bytes()).with_context(|| format!("iova_load: {command}"))?;
+    let mut answer = String::new();
+    device.read_to_string(&mut answer)?;
+    for line in answer.lines() {
+        if let Some(value) = line.strip_prefix("ps_per_pair=") {
+            return Ok(value.parse()?);
+        }
+    }
+    bail!("iova_load: {command}: no ps_per_pair in {answer}")
+}

@@ -1,0 +1,85 @@
+//! `cargo xtask bench`: what tracing adds to a map+unmap pair, in exact guest instructions, per kernel and profile.
+
+mod baseline;
+mod table;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use self::baseline::{Baseline, Pair};
+use crate::bpf::{self, Object};
+use crate::kernels::Line;
+use crate::lab::{self, GuestSpec, Iommu, Programs};
+use crate::setup::{self, Need};
+
+/// The program in the guest.
+const RUNNER: &str = "guest-bench";
+/// Counting instructions takes one CPU, and other guests may run beside it.
+const PATIENCE: Duration = Duration::from_secs(900);
+/// Guests at once. Instructions don't care how fast they run, and each guest uses one core.
+const ABREAST: usize = 2;
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only these kernels
+    #[arg(long, value_enum, value_name = "LINE")]
+    kernel: Vec<Line>,
+    /// Make what is measured now the baseline
+    #[arg(long)]
+    update: bool,
+}
+
+/// `cargo xtask bench`.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let lines = if args.kernel.is_empty() { Line::ALL.to_vec() } else { args.kernel.clone() };
+    let measured = measure(&lines)?;
+    print!("{}", table::render(&measured));
+    let mut baseline = Baseline::load()?;
+    if args.update {
+        baseline.replace(measured);
+        return baseline.store();
+    }
+    baseline.judge(&measured)
+}
+
+/// Measures all kernels and fails on a regression; for `cargo xtask test`.
+pub(crate) fn check(lines: &[Line]) -> Result<()> {
+    let lines = if lines.is_empty() { Line::ALL.to_vec() } else { lines.to_vec() };
+    let measured = measure(&lines)?;
+    print!("{}", table::render(&measured));
+    Baseline::load()?.judge(&measured)
+}
+
+fn measure(lines: &[Line]) -> Result<Vec<Pair>> {
+    setup::ensure(&[Need::Bpf, Need::Qemu, Need::Kernels(lines.to_vec())])?;
+    let programs = Programs::build()?;
+    ensure!(programs.has(RUNNER), "tests/guest builds no {RUNNER}; add it to its Cargo.toml");
+    bpf::object(Object::Floor)?;
+    let mut measured = Vec::new();
+    for lines in lines.chunks(ABREAST) {
+        let guests: Vec<Result<Pair>> = std::thread::scope(|scope| {
+            let started: Vec<_> = lines.iter().map(|line| scope.spawn(|| guest(*line, &programs))).collect();
+            let ended = started.into_iter().map(std::thread::ScopedJoinHandle::join);
+            ended.map(|guest| guest.unwrap_or_else(|_| bail!("a guest's thread panicked"))).collect()
+        });
+        for (line, guest) in lines.iter().zip(guests) {
+            measured.push(guest.with_context(|| format!("kernel {line}"))?);
+        }
+    }
+    Ok(measured)
+}
+
+fn guest(line: Line, programs: &Programs) -> Result<Pair> {
+    let mut spec = GuestSpec::new(line, Iommu::Intel, vec![RUNNER.to_owned()]);
+    (spec.icount, spec.cpus, spec.timeout) = (true, 1, PATIENCE);
+    spec.files = vec![("/lib/iova/floor.bpf.o".into(), Object::Floor.place())];
+    let result = lab::guest(&spec, programs)?;
+    lab::splat_check(&result)?;
+    let stdout = String::from_utf8_lossy(&result.stdout);
+    if result.code != 0 {
+        bail!("{RUNNER} ended with code {}: {}", result.code, String::from_utf8_lossy(&result.stderr).trim());
+    }
+    Pair::parse(line, stdout.trim())
+}
