@@ -11,10 +11,8 @@ use crate::{paths, say};
 /// Makes `dest` by letting `make` fill a directory under a temporary name and renaming it when done.
 /// Call it with the resource's [`Lock`] held: leftovers of an interrupted run are removed.
 pub(crate) fn make_dir(dest: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    forget_partial(dest);
     let partial = partial_name(dest)?;
-    if partial.exists() {
-        remove_tree(&partial)?;
-    }
     fs::create_dir_all(&partial).with_context(|| format!("cannot create {}", partial.display()))?;
     if let Err(error) = make(&partial) {
         // Whatever is left is named partial; a failure to clean up must not hide the first error.
@@ -45,9 +43,6 @@ pub(crate) fn same_content(a: &Path, b: &Path) -> bool {
 /// Points the symlink `link` at `to`, atomically.
 pub(crate) fn relink(to: &Path, link: &Path) -> Result<()> {
     let partial = partial_name(link)?;
-    if partial.symlink_metadata().is_ok() {
-        fs::remove_file(&partial)?;
-    }
     std::os::unix::fs::symlink(to, &partial)?;
     fs::rename(&partial, link).with_context(|| format!("cannot point {} at {}", link.display(), to.display()))
 }
@@ -147,7 +142,7 @@ mod tests {
         let home = scratch("make-dir");
         let dest = home.join("thing");
         // As if a run had been killed half-way.
-        fs::create_dir_all(home.join(".thing.partial/old")).unwrap();
+        fs::create_dir_all(home.join(".thing.1.partial/old")).unwrap();
         assert!(make_dir(&dest, |_| bail!("no network")).is_err());
         assert_eq!(fs::read_dir(&home).unwrap().count(), 0);
         make_dir(&dest, |dir| Ok(fs::write(dir.join("file"), "")?)).unwrap();
