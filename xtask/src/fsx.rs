@@ -70,10 +70,24 @@ pub(crate) fn remove_tree(dir: &Path) -> Result<()> {
     fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}; remove it by hand", dir.display()))
 }
 
+/// The name has our process id, so that what a killed run left writing (a tar, say) can't write into ours.
 fn partial_name(dest: &Path) -> Result<PathBuf> {
     let name =
         dest.file_name().and_then(|n| n.to_str()).ok_or_else(|| anyhow!("no file name in {dest:?}"))?;
-    Ok(dest.with_file_name(format!(".{name}.partial")))
+    Ok(dest.with_file_name(format!(".{name}.{}.partial", std::process::id())))
+}
+
+/// Removes what interrupted runs left of `dest`, as far as it lets itself be removed.
+fn forget_partial(dest: &Path) {
+    let (Some(parent), Some(name)) = (dest.parent(), dest.file_name().and_then(|n| n.to_str())) else {
+        return;
+    };
+    let is_partial = |other: &str| other.starts_with(&format!(".{name}.")) && other.ends_with(".partial");
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_partial) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// All files below `dir`, sorted, without hidden ones, what a build left (its directory says so with
