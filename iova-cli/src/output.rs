@@ -9,7 +9,7 @@ pub(crate) fn print(text: &str) -> Result<(), Stop> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Stop::internal(format!("standard output cannot be written: {error}")))
+            Err(Stop::unusable(format!("standard output cannot be written: {error}")))
         }
         _ => Ok(()),
     }

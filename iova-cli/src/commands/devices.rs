@@ -39,7 +39,7 @@ pub(crate) struct Entry {
 }
 
 pub(super) fn run(args: &DevicesArgs, term: Term) -> Result<Exit, Stop> {
-    let (inventory, sac_control) = live::inventory();
+    let (inventory, sac_control) = live::inventory()?;
     let wanted = live::select(&inventory, &args.devices)?;
     let list = DeviceList::new(&inventory, &wanted, sac_control);
     output::print(&renderer(args.format, term).devices(&list)?)?;

@@ -9,6 +9,7 @@ use iova_core::model::{SacControl, Unknown};
 use iova_core::probe::{ProbeError, Profile, Skipped, Tracer};
 use iova_core::sample::Sample;
 use iova_core::snapshot::{self, Snapshot};
+use std::path::Path;
 
 /// The running kernel, and the probes once they are attached.
 pub(crate) struct Live {
@@ -17,8 +18,9 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn new() -> Self {
-        Self { kernel: Kernel::load(), tracer: None }
+    pub(crate) fn new() -> Result<Self, Stop> {
+        mounted()?;
+        Ok(Self { kernel: Kernel::load(), tracer: None })
     }
 
     fn kernel(&self) -> Result<&Kernel, Stop> {
@@ -95,11 +97,24 @@ fn metric(skip: &Skipped) -> &'static str {
 }
 
 /// The devices of the running kernel, with or without the rights to look closely.
-pub(super) fn inventory() -> (Inventory, SacControl) {
+pub(super) fn inventory() -> Result<(Inventory, SacControl), Stop> {
+    mounted()?;
     let kernel = Kernel::load().ok();
     let inventory = Inventory::collect(kernel.as_ref());
     let control = kernel.map_or(SacControl::Unknown, |kernel| SacControl::of(&kernel, &inventory));
-    (inventory, control)
+    Ok((inventory, control))
+}
+
+/// Without these two file systems, a machine looks as if it had no IOMMU: better to say nothing than that.
+fn mounted() -> Result<(), Stop> {
+    for (probe, kind, place) in [("/sys/kernel", "sysfs", "/sys"), ("/proc/self", "proc", "/proc")] {
+        if !Path::new(probe).exists() {
+            return Err(Stop::unusable(format!(
+                "{place} is not mounted, so nothing can be found out: mount -t {kind} {kind} {place}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The BDFs that `words` name; empty for no words.

@@ -22,7 +22,7 @@ pub(super) fn run(args: &ReportArgs, term: Term) -> Result<Exit, Stop> {
     };
     announce(&until);
     let plan = Plan { until, profile: args.profile, devices: args.devices.clone() };
-    let report = session::measure(&mut Live::new(), &plan)?;
+    let report = session::measure(&mut Live::new()?, &plan)?;
     output::print(&renderer(args.format, term).report(&report)?)?;
     Ok(verdict(&report, args.fail_on))
 }

@@ -193,12 +193,12 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 /// `text` cut to `width` characters, with a mark that it was cut.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize, unicode: bool) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
     let kept: String = text.chars().take(width.saturating_sub(1)).collect();
-    kept + "…"
+    kept + if unicode { "…" } else { "~" }
 }
 
 #[cfg(test)]
@@ -231,7 +231,8 @@ mod tests {
 
     #[test]
     fn cut_text_says_so() {
-        assert_eq!(cut("nvme0n1", 7), "nvme0n1");
-        assert_eq!(cut("enp0s31f6", 5), "enp0…");
+        assert_eq!(cut("nvme0n1", 7, true), "nvme0n1");
+        assert_eq!(cut("enp0s31f6", 5, true), "enp0…");
+        assert_eq!(cut("enp0s31f6", 5, false), "enp0~");
     }
 }

@@ -1,6 +1,7 @@
 //! A table that fits: when the width is short, the least important columns go first.
 
 use super::page::{Page, Style, cut};
+use crate::render::clean;
 
 /// Where the text of a column stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,11 @@ const GAP: usize = 1;
 
 impl Table {
     /// Writes as many columns as fit. Returns the titles of those that did not.
-    pub(super) fn write(&self, page: &mut Page) -> Vec<&'static str> {
+    pub(super) fn write(mut self, page: &mut Page) -> Vec<&'static str> {
+        // Before anything is measured: cleaning may change the length.
+        for cell in self.rows.iter_mut().flatten() {
+            cell.text = clean(&cell.text, page.unicode());
+        }
         let mut widths: Vec<usize> =
             (0..self.columns.len()).map(|column| self.natural_width(column)).collect();
         let mut shown: Vec<usize> = (0..self.columns.len()).collect();
@@ -91,7 +96,7 @@ impl Table {
     fn row(&self, page: &mut Page, shown: &[usize], widths: &[usize], cells: &[(&str, Style)]) {
         for (place, &column) in shown.iter().enumerate() {
             let (text, style) = cells[column];
-            let text = cut(text, widths[column]);
+            let text = cut(text, widths[column], page.unicode());
             let pad = " ".repeat(widths[column] - text.chars().count());
             if place > 0 {
                 page.put(Style::Plain, &" ".repeat(GAP));
