@@ -21,6 +21,8 @@ pub struct Job {
     pub env: Vec<(String, String)>,
     /// Modules to load before anything else, dependencies first, as paths inside the guest.
     pub modules: Vec<String>,
+    /// PCI devices without a driver that a driver must claim once, because their IOMMU takes in no others.
+    pub claim: Vec<String>,
     /// Paths that must exist before the command starts, such as `/dev/nvme0n1`.
     pub wait_for: Vec<String>,
     /// The network interface to configure, if there is one to configure.

@@ -77,11 +77,19 @@ fn describe(spec: &GuestSpec, modules: Vec<String>) -> Job {
         argv: spec.argv.clone(),
         env: spec.env.clone(),
         modules,
+        claim: driverless(spec.iommu),
         wait_for: vec!["/dev/nvme0n1".into()],
         netdev: Some("eth0".into()),
         out: spec.out.iter().map(|out| out.guest.clone()).collect(),
         terminal: (spec.io == Io::Terminal).then(terminal::describe),
     }
+}
+
+/// The devices without a driver that suites use, edu and the SATA controller: the virtio IOMMU takes a device in when
+/// a driver does, the others when they find it.
+fn driverless(iommu: Iommu) -> Vec<String> {
+    let devices = ["0000:00:05.0", "0000:00:1f.2"].map(String::from);
+    if iommu == Iommu::Virtio { devices.into() } else { Vec::new() }
 }
 
 fn skeleton(archive: &mut Archive) {
@@ -127,7 +135,8 @@ fn kernel_modules(
 ) -> Result<Vec<String>> {
     let index = Index::read(&kernel.modules)?;
     // The IOMMU's own driver goes first: a device that is probed before it would stay untranslated.
-    let mut wanted = if spec.iommu == Iommu::Virtio { vec!["virtio_pci", "virtio_iommu"] } else { vec![] };
+    let mut wanted =
+        if spec.iommu == Iommu::Virtio { vec!["virtio_pci", "virtio_iommu", "pci_stub"] } else { vec![] };
     wanted.extend(["nvme", "e1000e"]);
     let home = module_home(kernel);
     let mut load = Vec::new();

@@ -32,6 +32,7 @@ fn serve() -> Result<()> {
     let job: Job = serde_json::from_str(&text).with_context(|| format!("reading {}", job::JOB_PATH))?;
 
     problems.extend(prepare::modules(&job.modules));
+    problems.extend(prepare::claim(&job.claim));
     problems.extend(prepare::devices(&job));
     send(&channel, Kind::Started, &[])?;
     let code = command::run(&job, &channel, &mut problems)?;

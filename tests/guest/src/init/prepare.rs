@@ -87,6 +87,20 @@ fn load(path: &str) -> Result<()> {
     Ok(())
 }
 
+/// Lets a driver that does nothing claim each device and leave it again; its IOMMU group stays.
+pub(crate) fn claim(devices: &[String]) -> Vec<String> {
+    let claim = |device: &String| -> Result<()> {
+        let wish = Path::new("/sys/bus/pci/devices").join(device).join("driver_override");
+        fs::write(&wish, "pci-stub")?;
+        fs::write("/sys/bus/pci/drivers_probe", device)?;
+        fs::write("/sys/bus/pci/drivers/pci-stub/unbind", device)?;
+        Ok(fs::write(&wish, "\n")?)
+    };
+    let failed =
+        |device| claim(device).err().map(|error| format!("claiming {device} with pci-stub: {error:#}"));
+    devices.iter().filter_map(failed).collect()
+}
+
 /// Waits for the job's devices and configures its network interface.
 pub(crate) fn devices(job: &Job) -> Vec<String> {
     let deadline = Instant::now() + DEVICE_DEADLINE;
