@@ -120,6 +120,32 @@ struct il_dev *il_dev_arg(struct il_args *a, const char *key)
 	return d;
 }
 
+/*
+ * A driver that does nothing, for devices that no other driver wants. An IOMMU
+ * whose driver is a module takes such a device only when it gets a driver.
+ */
+static int il_driver_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	return 0;
+}
+
+static const struct pci_device_id il_driver_ids[] = {
+	{ }	/* only by driver_override */
+};
+
+static struct pci_driver il_driver = {
+	.name = "iova_load",
+	.id_table = il_driver_ids,
+	.probe = il_driver_probe,
+};
+
+static bool il_dev_owned(struct il_dev *d)
+{
+	struct device_driver *driver = READ_ONCE(il_device(d)->driver);
+
+	return driver && driver != &il_driver.driver;
+}
+
 /**
  * il_args_mask_end - il_args_end() for a command that maps: do what "mask=" says
  * @a: the command
@@ -137,7 +163,7 @@ int il_args_mask_end(struct il_args *a, struct il_dev *d)
 		return ret;
 	if (bits < IL_MIN_MASK)
 		return il_bad(a, "mask: below %u bits", IL_MIN_MASK);
-	if (il_device(d)->driver) {
+	if (il_dev_owned(d)) {
 		il_bad(a, "mask: %s has a driver, which owns the mask", d->name);
 		return -EBUSY;
 	}
@@ -373,7 +399,14 @@ int il_devices_init(void)
 	il_walk_init();
 	ret = bus_register_notifier(&pci_bus_type, &il_dev_nb);
 	if (ret)
-		__free_pages(il_buffer, il_buffer_order);
+		goto free;
+	ret = pci_register_driver(&il_driver);
+	if (!ret)
+		return 0;
+
+	bus_unregister_notifier(&pci_bus_type, &il_dev_nb);
+free:
+	__free_pages(il_buffer, il_buffer_order);
 	return ret;
 }
 
@@ -381,6 +414,7 @@ void il_devices_exit(void)
 {
 	struct il_dev *d, *next;
 
+	pci_unregister_driver(&il_driver);
 	bus_unregister_notifier(&pci_bus_type, &il_dev_nb);
 	list_for_each_entry_safe(d, next, &il_devs, node) {
 		il_dev_forget(d);

@@ -21,7 +21,12 @@
  * A signal ends a long command early; it then answers with what it did and
  * stopped=1. Sizes take the suffixes K, M and G. A device is a PCI address
  * that an IOMMU translates for. "mask=BITS" works with every command that maps
- * and is for devices without a driver; a bound driver keeps its own mask.
+ * and is for devices without a driver; a bound driver keeps its own mask. Where
+ * the IOMMU's driver is a module (virtio), it wants a device to have a driver;
+ * one that does nothing is here for that:
+ *
+ *	echo iova_load > /sys/bus/pci/devices/0000:00:03.0/driver_override
+ *	echo 0000:00:03.0 > /sys/bus/pci/drivers_probe
  *
  * loop dev= sizes=S[,S...] count=N [threads=T] [pin] [time] [mode=page|sg|coherent]
  *	[seconds=N] [pause_us=N burst=N]
