@@ -116,3 +116,20 @@ fn damaged_memory_is_survived() {
         }
     }
 }
+
+#[test]
+fn a_large_tree_is_read_whole() {
+    let nodes: Vec<(u64, u64)> = (0..65_536).map(|index| (0x1000 + 4 * index, 0x1001 + 4 * index)).collect();
+    let content =
+        Content { nodes, loaded: Vec::new(), depot: Vec::new(), queued: Vec::new(), ..content("6.12") };
+    let image = Image::new("6.12", &content);
+    let kernel = image.kernel("large");
+    let snapshot = take(&kernel);
+    image.remove("large");
+    let domain = &snapshot.domains[0];
+    assert_eq!(
+        (domain.nodes, domain.low.live, domain.low.aligned_blocks[0]),
+        (65_536, 131_072, domain.low.free)
+    );
+    assert_eq!(domain.consistency, Consistency::Stable);
+}
