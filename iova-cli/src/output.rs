@@ -17,5 +17,7 @@ pub(crate) fn print(text: &str) -> Result<(), Stop> {
 
 /// Writes one sentence to standard error; nobody can be told if that fails.
 pub(crate) fn complain(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "iova: {}", clean(message, true));
+    // One write, so that the lines of several processes do not mix.
+    let line = format!("iova: {}\n", clean(message, true));
+    let _ = io::stderr().lock().write_all(line.as_bytes());
 }

@@ -80,6 +80,8 @@ fn counters(number: u64, orders: &[(usize, u64)], latency: &[(u64, u64)]) -> Dev
         dev: number,
         iovad: number << 8,
         group: Some(number as u32),
+        generation: 0,
+        gone: false,
         alloc: AllocCounters {
             by_order,
             bytes,

@@ -76,7 +76,7 @@ pub(super) fn wrong_size(report: &Report, domain: &Domain) -> Option<Finding> {
     let of_this_size = wanted.get(most.order as usize).copied().unwrap_or(0);
     let hurts = space::refused(report, domain)
         || report.devices_of(domain).any(|dev| excess_slow(report, dev) >= SLOW_WARNING);
-    if all < MIN_CALLS || of_this_size as f64 >= WRONG_ORDER_USE * all as f64 || !hurts {
+    if all < MIN_CALLS || of_this_size as f64 >= WRONG_ORDER_USE * all as f64 {
         return None;
     }
     let (order, _) = wanted.iter().enumerate().max_by_key(|&(_, count)| count)?;
@@ -89,7 +89,7 @@ pub(super) fn wrong_size(report: &Report, domain: &Domain) -> Option<Finding> {
         size(order as u32),
     );
     Some(
-        Finding::new("wrong-size-cached", Severity::Warning, text)
+        Finding::new("wrong-size-cached", if hurts { Severity::Warning } else { Severity::Info }, text)
             .domain(domain)
             .domain_facts(domain, SPACE_FACTS)
             .action(empty_caches(domain))
