@@ -65,6 +65,11 @@ pub struct DeviceCounters {
     pub iovad: u64,
     /// IOMMU group, if known.
     pub group: Option<u32>,
+    /// Which of the devices that had this address one after the other, from 0: memory of a removed device is soon used
+    /// for the next one.
+    pub generation: u32,
+    /// It was removed.
+    pub gone: bool,
     /// Allocations.
     pub alloc: AllocCounters,
     /// Frees.
@@ -107,6 +112,8 @@ pub struct Quality {
     pub events_lost: u64,
     /// Counted for "other": more devices than slots.
     pub no_slot: u64,
+    /// True if faults come from the kernel log, which is rate limited.
+    pub faults_from_log: bool,
     /// One allocation in this many is timed.
     pub alloc_sampling: u32,
     /// One free in this many is timed; 0 = none.

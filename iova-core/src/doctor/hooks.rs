@@ -30,8 +30,15 @@ fn one(kernel: &Kernel, inventory: &Inventory, metric: &str) -> Ability {
     }
     let blind = inventory.host.iommu.iter().any(|kind| kind == "virtio-iommu");
     if blind && hooks.iter().any(|hook| hook.role == Role::Fault) {
-        let found = "virtio-iommu reports faults to the kernel log only";
-        return Ability::lacking(State::Limited, &name, found, metric, "look into the kernel log (dmesg)");
+        let found = "virtio-iommu reports faults to the kernel log only, which is rate limited";
+        let lost = "faults beyond ten in five seconds";
+        return Ability::lacking(
+            State::Limited,
+            &name,
+            found,
+            lost,
+            "nothing: the driver has no other channel",
+        );
     }
     Ability::ok(&name, used.join(", "))
 }

@@ -124,6 +124,8 @@ impl Counters for DeviceCounters {
             dev: self.dev,
             iovad: self.iovad,
             group: self.group,
+            generation: self.generation,
+            gone: self.gone,
             alloc: self.alloc.since(&earlier.alloc),
             free: self.free.since(&earlier.free),
             map: since_option(self.map.as_ref(), earlier.map.as_ref()),
@@ -174,6 +176,7 @@ impl Counters for Quality {
             events_limited: self.events_limited.since(&earlier.events_limited),
             events_lost: self.events_lost.since(&earlier.events_lost),
             no_slot: self.no_slot.since(&earlier.no_slot),
+            faults_from_log: self.faults_from_log,
             alloc_sampling: self.alloc_sampling,
             free_sampling: self.free_sampling,
         }
@@ -186,6 +189,7 @@ impl Counters for Quality {
         self.events_limited.add(&more.events_limited);
         self.events_lost.add(&more.events_lost);
         self.no_slot.add(&more.no_slot);
+        self.faults_from_log = more.faults_from_log;
         self.alloc_sampling = more.alloc_sampling;
         self.free_sampling = more.free_sampling;
     }

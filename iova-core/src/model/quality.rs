@@ -46,6 +46,7 @@ impl Quality {
             events_limited,
             events_lost,
             no_slot,
+            faults_from_log: _,
             alloc_sampling,
             free_sampling,
         } = *counts;
@@ -73,10 +74,13 @@ fn notes(counts: &sample::Quality) -> Vec<String> {
         (events, "events were dropped: faults and fallbacks may be more than shown"),
         (
             counts.inner_unowned,
-            "allocator calls came from outside the DMA layer and are in no device's figures",
+            "allocator calls belong to no call that was seen: users outside the DMA layer, or skipped probe runs",
         ),
     ];
-    all.into_iter().filter(|&(count, _)| count > 0).map(|(count, text)| format!("{count} {text}")).collect()
+    let counted =
+        all.into_iter().filter(|&(count, _)| count > 0).map(|(count, text)| format!("{count} {text}"));
+    let log = "faults are taken from the kernel log, which is rate limited: there may be more".to_owned();
+    counted.chain(counts.faults_from_log.then_some(log)).collect()
 }
 
 /// The metric prefixes that `counts` make approximate for every device.
@@ -87,7 +91,7 @@ pub(super) fn approximate(counts: &sample::Quality) -> Vec<&'static str> {
     } else if counts.frames_lost > 0 {
         prefixes.extend(["alloc.latency_ns", "free.latency_ns", "map.latency_ns"]);
     }
-    if counts.events_limited + counts.events_lost > 0 {
+    if counts.faults_from_log || counts.events_limited + counts.events_lost > 0 {
         prefixes.push("faults");
     }
     prefixes

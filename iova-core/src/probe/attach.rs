@@ -8,7 +8,7 @@ use aya::{Btf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned};
 use iova_common::config::Config;
 
 use super::hooks::{HOOKS, Hook, Place, Role};
-use super::{ProbeError, Profile, Skipped, Tracer, read, sys};
+use super::{ProbeError, Profile, Skipped, Tracer, kmsg, read, sys};
 use crate::kernel::{Kernel, Lockdown};
 
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/iova.bpf.o"));
@@ -39,9 +39,25 @@ pub(super) fn attach(kernel: &Kernel, profile: Profile, max_devices: usize) -> R
     give_out(&mut ebpf, "FREE_SLOTS", 1..slots)?;
     give_out(&mut ebpf, "FREE_DOMAIN_SLOTS", 0..slots)?;
     let btf = Btf::from_sys_fs()?;
-    let (roles, skipped) = attach_all(&mut ebpf, &btf, kernel, profile)?;
+    let (roles, mut skipped) = attach_all(&mut ebpf, &btf, kernel, profile)?;
+    let log = fault_log(kernel, &mut skipped);
     let totals = read::Totals::new(slots, &config)?;
-    Ok(Tracer { ebpf, profile, skipped, roles, totals, symbols: kernel.symbols.clone() })
+    Ok(Tracer { ebpf, profile, skipped, roles, totals, log, symbols: kernel.symbols.clone() })
+}
+
+/// The kernel log, where an IOMMU of this host reports faults nowhere else.
+fn fault_log(kernel: &Kernel, skipped: &mut Vec<Skipped>) -> Option<kmsg::Log> {
+    if !kmsg::needed(&kernel.root) {
+        return None;
+    }
+    kmsg::Log::open(&kernel.root)
+        .map_err(|error| {
+            let why = format!(
+                "this IOMMU reports faults to the kernel log only, and /dev/kmsg can't be read: {error}"
+            );
+            skipped.push(Skipped { hook: "/dev/kmsg", metric: Role::Fault.metric(), why });
+        })
+        .ok()
 }
 
 fn config(profile: Profile, fast_hook: bool) -> Config {
@@ -93,8 +109,8 @@ pub(super) fn know_domains(ebpf: &mut Ebpf, iovads: impl IntoIterator<Item = u64
             Queue::try_from(map(ebpf, name)?).map_err(|error| ProbeError::Map { name, error })?;
         let Ok(slot) = queue.pop(0) else { return Ok(()) };
         let name = "DOMAIN_SLOTS";
-        let mut slots: aya::maps::HashMap<_, u64, u32> =
-            aya::maps::HashMap::try_from(map(ebpf, name)?).map_err(|error| ProbeError::Map { name, error })?;
+        let mut slots: aya::maps::HashMap<_, u64, u32> = aya::maps::HashMap::try_from(map(ebpf, name)?)
+            .map_err(|error| ProbeError::Map { name, error })?;
         // A slow allocation may have been faster; its slot is then the right one and ours stays unused.
         let _ = slots.insert(iovad, slot, 1);
     }
@@ -129,7 +145,8 @@ fn attach_all(ebpf: &mut Ebpf, btf: &Btf, kernel: &Kernel, profile: Profile) -> 
         failed.push((hook.role, Skipped { hook: hook.target, metric: hook.role.metric(), why }));
     }
     if !roles.contains_key(&Role::Alloc) {
-        let why = failed.iter().find(|(role, _)| *role == Role::Alloc).map(|(_, skipped)| skipped.why.clone());
+        let why =
+            failed.iter().find(|(role, _)| *role == Role::Alloc).map(|(_, skipped)| skipped.why.clone());
         let why = why.unwrap_or_default();
         // The verifier says EACCES too; EPERM is about privileges only.
         if why.contains("Operation not permitted") {

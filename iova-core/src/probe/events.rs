@@ -4,7 +4,7 @@ use aya::maps::{Map, RingBuf, StackTraceMap};
 use iova_common::agg::DeviceInfo;
 use iova_common::event::{self, Kind};
 
-use super::{ProbeError, Tracer};
+use super::{ProbeError, Tracer, kmsg};
 use crate::sample::{Event, What};
 
 /// What was in the ring.
@@ -13,6 +13,8 @@ pub(super) struct Read {
     pub(super) events: Vec<Event>,
     /// Devices that appeared.
     pub(super) devices: Vec<DeviceInfo>,
+    /// Slots of devices that were removed.
+    pub(super) gone: Vec<u32>,
 }
 
 pub(super) fn drain(tracer: &mut Tracer) -> Result<Read, ProbeError> {
@@ -26,10 +28,13 @@ pub(super) fn drain(tracer: &mut Tracer) -> Result<Read, ProbeError> {
             raw.push(unsafe { item.as_ptr().cast::<event::Event>().read_unaligned() });
         }
     }
-    let devices = raw.iter().filter(|raw| Kind::from_u32(raw.kind) == Some(Kind::DeviceNew)).map(device).collect();
+    let of = |kind: Kind| raw.iter().filter(move |raw| Kind::from_u32(raw.kind) == Some(kind));
+    let devices = of(Kind::DeviceNew).map(device).collect();
+    let gone = of(Kind::DeviceGone).map(|raw| raw.slot).collect();
     let mut events: Vec<Event> = raw.iter().filter_map(|raw| decode(tracer, raw)).collect();
+    events.extend(tracer.log.as_mut().map(kmsg::Log::faults).into_iter().flatten());
     events.sort_by_key(|event| event.ns);
-    Ok(Read { events, devices })
+    Ok(Read { events, devices, gone })
 }
 
 fn device(raw: &event::Event) -> DeviceInfo {
@@ -68,5 +73,7 @@ fn stack(tracer: &Tracer, id: i32) -> Vec<String> {
     let Some(map @ Map::StackTraceMap(_)) = tracer.ebpf.map("STACKS") else { return Vec::new() };
     let Ok(stacks) = StackTraceMap::try_from(map) else { return Vec::new() };
     let Ok(trace) = stacks.get(&id, 0) else { return Vec::new() };
-    trace.frames().iter().map(|frame| tracer.symbols.describe(frame.ip)).collect()
+    let frames = trace.frames().iter().map(|frame| tracer.symbols.describe(frame.ip));
+    // The innermost frames are our own program and the trampolines that led to it.
+    frames.filter(|name| !name.starts_with("bpf_prog_") && !name.starts_with("bpf_trampoline_")).collect()
 }

@@ -6,6 +6,7 @@
 mod attach;
 mod events;
 pub mod hooks;
+mod kmsg;
 mod read;
 mod sys;
 
@@ -129,6 +130,8 @@ pub struct Tracer {
     /// Roles that are filled: what is measured at all.
     roles: BTreeMap<Role, usize>,
     totals: read::Totals,
+    /// Where some IOMMUs leave the only trace of a fault.
+    log: Option<kmsg::Log>,
     symbols: std::sync::Arc<crate::kernel::Symbols>,
 }
 

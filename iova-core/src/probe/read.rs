@@ -1,6 +1,6 @@
 //! Reading the maps: sums over CPUs, and 32-bit buckets widened to 64.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use aya::Ebpf;
@@ -13,7 +13,9 @@ use iova_common::hist::BUCKETS;
 
 use super::hooks::Role;
 use super::{ProbeError, Profile, Tracer, events, sys};
-use crate::sample::{AllocCounters, DeviceCounters, DomainCounters, FreeCounters, Histogram, Quality, Sample};
+use crate::sample::{
+    AllocCounters, DeviceCounters, DomainCounters, FreeCounters, Histogram, Quality, Sample,
+};
 
 /// Bytes read per call at most: a page of CPUs times devices, so that memory stays small on large machines.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -26,6 +28,8 @@ pub(super) struct Totals {
     devices: BTreeMap<u32, DeviceTotals>,
     domains: BTreeMap<u64, [Wide; 2]>,
     infos: BTreeMap<u32, DeviceInfo>,
+    /// Slots of devices that were removed; none is given out twice.
+    gone: BTreeSet<u32>,
 }
 
 #[derive(Default)]
@@ -69,6 +73,7 @@ impl Totals {
             devices: BTreeMap::new(),
             domains: BTreeMap::new(),
             infos: BTreeMap::new(),
+            gone: BTreeSet::new(),
         })
     }
 }
@@ -190,7 +195,8 @@ fn hash<'a, K: aya::Pod, V: aya::Pod>(
     ebpf: &'a Ebpf,
     name: &'static str,
 ) -> Result<HashMap<&'a MapData, K, V>, ProbeError> {
-    HashMap::try_from(ebpf.map(name).ok_or(ProbeError::NoObject)?).map_err(|error| ProbeError::Map { name, error })
+    HashMap::try_from(ebpf.map(name).ok_or(ProbeError::NoObject)?)
+        .map_err(|error| ProbeError::Map { name, error })
 }
 
 pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
@@ -209,6 +215,7 @@ pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
     for info in read.devices {
         tracer.totals.infos.entry(info.slot).or_insert(info);
     }
+    tracer.totals.gone.extend(read.gone);
     let devices = devices(tracer, &aggs, &maps);
     let domains = domains(tracer)?;
     let quality = quality(tracer)?;
@@ -219,7 +226,7 @@ fn devices(tracer: &mut Tracer, aggs: &[DeviceAgg], maps: &[MapAgg]) -> Vec<Devi
     let (fast, search) = (tracer.has(Role::Fast), tracer.has(Role::Search));
     let free_latency = tracer.has(Role::FreeLatency);
     let map_latency = tracer.has(Role::Map) && tracer.has(Role::MapEntry);
-    let Totals { devices, infos, .. } = &mut tracer.totals;
+    let Totals { devices, infos, gone, .. } = &mut tracer.totals;
     let mut counters = Vec::new();
     for (slot, agg) in (0..).zip(aggs) {
         let used = agg.free_count != 0 || agg.alloc_by_order.iter().any(|n| *n != 0);
@@ -251,12 +258,25 @@ fn devices(tracer: &mut Tracer, aggs: &[DeviceAgg], maps: &[MapAgg]) -> Vec<Devi
             dev: if slot == SLOT_OTHER { 0 } else { info.dev },
             iovad: info.iovad,
             group: u32::try_from(info.group).ok(),
+            generation: 0,
+            gone: gone.contains(&slot),
             alloc,
             free,
             map,
         });
     }
+    number_generations(&mut counters);
     counters
+}
+
+/// Slots are given out in order, so of several at one address the last is the newest, and the others are gone.
+fn number_generations(counters: &mut [DeviceCounters]) {
+    let mut newest: BTreeMap<u64, usize> = BTreeMap::new();
+    for index in 0..counters.len() {
+        let Some(before) = newest.insert(counters[index].dev, index) else { continue };
+        counters[before].gone = true;
+        counters[index].generation = counters[before].generation + 1;
+    }
 }
 
 fn domains(tracer: &mut Tracer) -> Result<Vec<DomainCounters>, ProbeError> {
@@ -298,6 +318,7 @@ fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
         events_limited: lost.events_limited,
         events_lost: lost.events_lost,
         no_slot: lost.no_slot + lost.no_domain_slot,
+        faults_from_log: tracer.log.is_some(),
         alloc_sampling: alloc_sample_mask + 1,
         free_sampling: if free_latency == 0 { 0 } else { free_sample_mask + 1 },
     })
