@@ -106,6 +106,8 @@ impl Guest {
 
     fn finish(mut self, spec: &GuestSpec, collector: Collector, ended: bool) -> Result<GuestResult> {
         self.end();
+        // Ctrl-C reaches QEMU too, and its end may be seen before our own signal is.
+        signals::check()?;
         if self.console.panicked() {
             return Err(self.failed("panicked"));
         }
