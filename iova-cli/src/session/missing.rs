@@ -30,10 +30,6 @@ pub(super) fn all(
     list.extend(source.unmeasured());
     list.extend(end.missing.iter().map(|why| unknown("low_space", why.clone())));
     list.extend(inventory.missing.iter().map(|why| unknown("devices", why.clone())));
-    // Its events are in no argument of any function that can be hooked.
-    if inventory.host.iommu.iter().any(|kind| kind == "virtio-iommu") {
-        list.push(unknown("faults.count", "virtio-iommu reports faults to the kernel log only".to_owned()));
-    }
     list
 }
 
