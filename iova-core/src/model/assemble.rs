@@ -60,7 +60,7 @@ fn seconds(sums: &Sums) -> f64 {
 fn by_identity(model: &Model, sums: &Sums) -> BTreeMap<Identity, DeviceCounters> {
     let mut map: BTreeMap<Identity, DeviceCounters> = BTreeMap::new();
     for device in &sums.devices {
-        map.entry(identify(&model.inventory, device)).or_default().add(device);
+        map.entry(identify(model.roll(), device)).or_default().add(device);
     }
     map
 }
@@ -83,7 +83,8 @@ fn known(model: &Model, index: usize, entry: &inventory::Device, sum: &DeviceCou
     device.bus_dma_limit = entry.bus_dma_limit.filter(|&limit| limit > 0);
     device.presence = presence;
     device.policy.configured = entry.configured.map(configured_name);
-    device.iovad = entry.iovad.or(device.iovad);
+    // What is gone has no space; another device may have got its memory.
+    device.iovad = if presence == Presence::Removed { None } else { entry.iovad.or(device.iovad) };
     device.dev = entry.dev.or(device.dev);
     device.fell_back = device.dev.is_some_and(|dev| model.fell_back.contains(&dev));
     device

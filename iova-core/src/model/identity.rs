@@ -1,7 +1,8 @@
 //! Which device of the inventory a `struct device` of the kernel is.
 
-use crate::inventory::{Device, Inventory};
+use crate::inventory::Device;
 use crate::sample::DeviceCounters;
+use std::collections::BTreeSet;
 
 /// What the join found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,22 +17,53 @@ pub(super) enum Identity {
     Other,
 }
 
+/// All devices that were there at the start or at the end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Roll<'a> {
+    pub(super) devices: &'a [Device],
+    /// Not there at the start.
+    pub(super) added: &'a BTreeSet<usize>,
+    /// Not there at the end.
+    pub(super) removed: &'a BTreeSet<usize>,
+}
+
 /// Joins by `struct device`; else by what is left of its domain or group, if that is one device only. Inventory devices
 /// whose pointer is known and different are ruled out: then ours was removed before the inventory was made.
-pub(super) fn identify(inventory: &Inventory, counters: &DeviceCounters) -> Identity {
+pub(super) fn identify(roll: Roll<'_>, counters: &DeviceCounters) -> Identity {
     if counters.dev == 0 {
         return Identity::Other;
     }
-    let devices = || inventory.devices.iter().enumerate();
-    if let Some((index, _)) = devices().find(|(_, device)| device.dev == Some(counters.dev)) {
-        return Identity::Known(index);
+    let with = |rule: &dyn Fn(&Device) -> bool| -> Vec<usize> {
+        let devices = roll.devices.iter().enumerate();
+        devices.filter(|(_, device)| rule(device)).map(|(index, _)| index).collect()
+    };
+    let there = with(&|device| device.dev == Some(counters.dev));
+    if !there.is_empty() {
+        return roll.incarnation(&there, counters).map_or(Identity::Unknown(counters.dev), Identity::Known);
     }
-    let candidates: Vec<usize> =
-        devices().filter(|(_, device)| may_be(device, counters)).map(|(index, _)| index).collect();
+    let mut candidates = with(&|device| may_be(device, counters));
+    let other_time = if counters.gone { roll.added } else { roll.removed };
+    candidates.retain(|index| !other_time.contains(index));
     match (candidates.as_slice(), counters.group) {
         ([only], _) => Identity::Known(*only),
-        ([first, ..], _) => Identity::OneOfGroup(inventory.devices[*first].group),
+        ([first, ..], _) => Identity::OneOfGroup(roll.devices[*first].group),
         ([], _) => Identity::Unknown(counters.dev),
+    }
+}
+
+impl Roll<'_> {
+    /// Which of the devices at one address this is: the one of the start, the one of the end, or none of both, which
+    /// came and went in between.
+    fn incarnation(&self, there: &[usize], counters: &DeviceCounters) -> Option<usize> {
+        let at_start = there.iter().find(|index| !self.added.contains(index));
+        let at_end = there.iter().find(|index| !self.removed.contains(index));
+        match (counters.gone, counters.generation) {
+            (true, 0) => at_start,
+            (true, _) => None,
+            (false, 0) => at_end.or(at_start),
+            (false, _) => at_end,
+        }
+        .copied()
     }
 }
 
@@ -52,14 +84,19 @@ mod tests {
         DeviceCounters { dev, group, iovad, ..DeviceCounters::default() }
     }
 
-    fn inventory(devices: &[(Option<u64>, u32, Option<u64>)]) -> Inventory {
+    fn inventory(devices: &[(Option<u64>, u32, Option<u64>)]) -> Vec<Device> {
         let device = |&(dev, group, iovad): &(Option<u64>, u32, Option<u64>)| Device {
             dev,
             group,
             iovad,
             ..testdata::nvme()
         };
-        Inventory { devices: devices.iter().map(device).collect(), ..Inventory::default() }
+        devices.iter().map(device).collect()
+    }
+
+    fn identify(devices: &[Device], counters: &DeviceCounters) -> Identity {
+        let none = BTreeSet::new();
+        super::identify(Roll { devices, added: &none, removed: &none }, counters)
     }
 
     #[test]
@@ -86,5 +123,16 @@ mod tests {
         let inventory = inventory(&[(Some(1), 5, None)]);
         assert_eq!(identify(&inventory, &seen(9, Some(5), 0)), Identity::Unknown(9));
         assert_eq!(identify(&inventory, &seen(0, None, 0)), Identity::Other);
+    }
+
+    #[test]
+    fn devices_at_one_address_are_told_apart() {
+        let devices = inventory(&[(Some(1), 5, None), (Some(1), 6, None)]);
+        let (removed, added) = (BTreeSet::from([0]), BTreeSet::from([1]));
+        let roll = Roll { devices: &devices, added: &added, removed: &removed };
+        let at = |generation, gone| DeviceCounters { generation, gone, ..seen(1, None, 0) };
+        assert_eq!(super::identify(roll, &at(0, true)), Identity::Known(0));
+        assert_eq!(super::identify(roll, &at(1, true)), Identity::Unknown(1));
+        assert_eq!(super::identify(roll, &at(2, false)), Identity::Known(1));
     }
 }

@@ -63,6 +63,8 @@ pub(crate) fn counters() -> DeviceCounters {
         dev: NVME.0,
         iovad: NVME.1,
         group: Some(4),
+        generation: 0,
+        gone: false,
         alloc: AllocCounters {
             by_order,
             bytes: 1000 * 4096 + 10 * 262_144,

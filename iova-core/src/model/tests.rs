@@ -219,3 +219,21 @@ fn an_unstable_snapshot_marks_the_space() {
     assert!(only(&figures).is_approximate("low_space.pressure"));
     assert!(!only(&figures).is_approximate("alloc.count"));
 }
+
+#[test]
+fn a_device_added_again_at_the_same_address_is_two_devices_all_the_same() {
+    let mut model = Model::new(inventory(), None, start());
+    let again = |pages, generation, gone| {
+        let mut device = DeviceCounters { generation, gone, ..counters() };
+        device.alloc.by_order[0] = pages;
+        device
+    };
+    model.feed(sample(SECOND, vec![again(7000, 0, false)], Vec::new()));
+    let later = vec![again(8000, 0, true), again(90, 1, true), again(3, 2, false)];
+    model.feed(sample(2 * SECOND, later.clone(), Vec::new()));
+    model.feed(sample(3 * SECOND, later, Vec::new()));
+    model.learn(inventory());
+    let figures = model.figures(None);
+    let counts: Vec<_> = figures.devices.iter().map(|device| (device.alloc.count, device.presence)).collect();
+    assert_eq!(counts, [(8010, Presence::Removed), (100, Presence::Unknown), (13, Presence::Added)]);
+}

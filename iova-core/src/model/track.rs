@@ -2,6 +2,7 @@
 
 use super::assemble;
 use super::delta::Counters;
+use super::identity::Roll;
 use super::quality::Unknown;
 use super::report::Figures;
 use crate::inventory::{Configured, Device, Inventory};
@@ -69,6 +70,13 @@ pub(super) struct Sums {
     pub(super) quality: Quality,
 }
 
+/// `struct device`, and which of the devices that were there.
+type Owner = (u64, u32);
+
+fn owner(counters: &DeviceCounters) -> Owner {
+    (counters.dev, counters.generation)
+}
+
 /// The model of one interval.
 #[derive(Debug)]
 pub struct Model {
@@ -85,7 +93,7 @@ pub struct Model {
     pub(super) unknown: Vec<Unknown>,
     first_ns: u64,
     last_ns: u64,
-    devices: BTreeMap<u64, Running<DeviceCounters>>,
+    devices: BTreeMap<Owner, Running<DeviceCounters>>,
     domains: BTreeMap<u64, Running<DomainCounters>>,
     quality: Running<Quality>,
 }
@@ -107,7 +115,7 @@ impl Model {
             unknown: Vec::new(),
             first_ns: first.ns,
             last_ns: first.ns,
-            devices: devices.map(|last| (last.dev, begin(last))).collect(),
+            devices: devices.map(|last| (owner(&last), begin(last))).collect(),
             domains: domains.map(|last| (last.iovad, begin(last))).collect(),
             quality: begin(first.quality),
         }
@@ -122,7 +130,7 @@ impl Model {
     pub fn feed(&mut self, sample: Sample) {
         self.last_ns = sample.ns;
         for now in sample.devices {
-            self.devices.entry(now.dev).or_insert_with(|| begin(DeviceCounters::default())).step(now);
+            self.devices.entry(owner(&now)).or_insert_with(|| begin(DeviceCounters::default())).step(now);
         }
         for now in sample.domains {
             let iovad = now.iovad;
@@ -143,7 +151,9 @@ impl Model {
         let start = self.inventory.devices.len();
         let mut still_there = BTreeSet::new();
         for mut now in end.devices {
-            let known = self.inventory.devices[..start].iter().position(|before| same(before, &now));
+            let known = self.inventory.devices[..start]
+                .iter()
+                .position(|before| same(before, &now) && !self.was_removed(before));
             let Some(index) = known else {
                 self.added.insert(self.inventory.devices.len());
                 self.inventory.devices.push(now);
@@ -162,9 +172,22 @@ impl Model {
         self.removed = (0..start).filter(|index| !still_there.contains(index)).collect();
     }
 
+    /// True if the probes saw it go, even if another one is in its place now.
+    fn was_removed(&self, device: &Device) -> bool {
+        let alone = || self.inventory.devices.iter().filter(|other| other.group == device.group).count() == 1;
+        self.devices.iter().filter(|(_, run)| run.last.gone).any(|((dev, _), run)| match device.dev {
+            Some(ours) => ours == *dev,
+            None => run.last.group == Some(device.group) && alone(),
+        })
+    }
+
     /// The figures from the start to the last reading.
     pub fn figures(&self, end: Option<&Snapshot>) -> Figures {
         assemble::figures(self, end)
+    }
+
+    pub(super) fn roll(&self) -> Roll<'_> {
+        Roll { devices: &self.inventory.devices, added: &self.added, removed: &self.removed }
     }
 
     pub(super) fn sums(&self) -> Sums {
@@ -173,7 +196,12 @@ impl Model {
             devices: self
                 .devices
                 .iter()
-                .map(|(&dev, run)| DeviceCounters { dev, ..run.sum.clone() })
+                .map(|(&(dev, generation), run)| DeviceCounters {
+                    dev,
+                    generation,
+                    gone: run.last.gone,
+                    ..run.sum.clone()
+                })
                 .collect(),
             domains: self
                 .domains
