@@ -63,10 +63,6 @@ impl Load {
         result.with_context(|| format!("{command}: {}", answer.trim().replace('\n', " ")))?;
         Answer::parse(&answer)
     }
-
-    pub(crate) fn device(&self) -> &'static str {
-        self.device
-    }
 }
 
 impl Answer {

@@ -3,10 +3,15 @@
 //! One line per test, for xtask to count: `ok NAME`, `not ok NAME: WHY`, `skip NAME: REASON`. A test that this kernel
 //! can't run says why it is skipped; it never passes silently.
 
+mod cliff;
 mod counts;
+mod fault;
 mod lab;
 mod load;
 mod measure;
+mod nest;
+mod oracle;
+mod robust;
 mod snapshot;
 mod variants;
 
@@ -34,10 +39,19 @@ const SUITES: &[Suite] = &[
     Suite { variant: "plain", tests: lab::TESTS },
     Suite { variant: "plain", tests: snapshot::TESTS },
     Suite { variant: "plain", tests: counts::TESTS },
+    Suite { variant: "plain", tests: nest::TESTS },
+    Suite { variant: "plain", tests: oracle::TESTS },
+    Suite { variant: "plain", tests: cliff::TESTS },
+    Suite { variant: "plain", tests: fault::TESTS },
+    Suite { variant: "plain", tests: robust::TESTS },
     Suite { variant: "strict", tests: variants::STRICT },
+    Suite { variant: "strict", tests: robust::STRICT },
     Suite { variant: "passthrough", tests: variants::PASSTHROUGH },
+    Suite { variant: "passthrough", tests: robust::PASSTHROUGH },
     Suite { variant: "off", tests: variants::OFF },
+    Suite { variant: "off", tests: robust::OFF },
     Suite { variant: "lockdown", tests: variants::LOCKDOWN },
+    Suite { variant: "lockdown", tests: robust::LOCKDOWN },
 ];
 
 fn main() -> ExitCode {
