@@ -13,7 +13,10 @@ use serde::Serialize;
 
 /// Without these nothing can be measured at all.
 const NEEDED: &[&str] =
-    &["iommu", "translation", "btf", "symbols", "lockdown", "ebpf rights", "fentry", "hook alloc.count"];
+    &["iommu", "translation", "btf", "symbols", "ebpf rights", "fentry", "hook alloc.count"];
+
+/// What only makes the output nicer: no reason for exit code 1.
+const NICE: &[&str] = &["pci.ids"];
 
 /// The answer in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -60,9 +63,10 @@ pub(super) fn run(args: &DoctorArgs, term: Term) -> Result<Exit, Stop> {
 fn verdict(abilities: &[Ability]) -> Verdict {
     let missing =
         |ability: &Ability| ability.state == State::Missing && NEEDED.contains(&ability.name.as_str());
+    let limits = |ability: &Ability| ability.state != State::Ok && !NICE.contains(&ability.name.as_str());
     if abilities.iter().any(missing) {
         Verdict::Unusable
-    } else if abilities.iter().any(|ability| ability.state != State::Ok) {
+    } else if abilities.iter().any(limits) {
         Verdict::Limited
     } else {
         Verdict::Ok
@@ -82,6 +86,7 @@ mod tests {
         use State::{Limited, Missing, Ok};
         assert_eq!(verdict(&[ability("btf", Ok), ability("hook lock.wait_ns", Ok)]), Verdict::Ok);
         assert_eq!(verdict(&[ability("btf", Ok), ability("hook lock.wait_ns", Missing)]), Verdict::Limited);
+        assert_eq!(verdict(&[ability("btf", Ok), ability("pci.ids", Limited)]), Verdict::Ok);
         assert_eq!(verdict(&[ability("symbols", Limited)]), Verdict::Limited);
         assert_eq!(verdict(&[ability("btf", Missing)]), Verdict::Unusable);
     }

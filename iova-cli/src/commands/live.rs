@@ -6,13 +6,14 @@ use iova_core::doctor::{self, State};
 use iova_core::inventory::Inventory;
 use iova_core::kernel::{Kernel, KernelError};
 use iova_core::model::{SacControl, Unknown};
-use iova_core::probe::{ProbeError, Profile, Skipped, Tracer};
+use iova_core::probe::{Loader, ProbeError, Profile, Skipped, Tracer};
 use iova_core::sample::Sample;
 use iova_core::snapshot::{self, Snapshot};
 use std::path::Path;
 
 /// The running kernel, and the probes once they are attached.
 pub(crate) struct Live {
+    loader: Option<Loader>,
     kernel: Result<Kernel, KernelError>,
     tracer: Option<Tracer>,
 }
@@ -20,7 +21,9 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn new() -> Result<Self, Stop> {
         mounted()?;
-        Ok(Self { kernel: Kernel::load(), tracer: None })
+        // In this order, for the sake of memory.
+        let loader = Some(Loader::new());
+        Ok(Self { loader, kernel: Kernel::load(), tracer: None })
     }
 
     fn kernel(&self) -> Result<&Kernel, Stop> {
@@ -42,8 +45,9 @@ impl Source for Live {
     }
 
     fn attach(&mut self, profile: Profile, inventory: &Inventory) -> Result<(), Stop> {
+        let loader = self.loader.take().unwrap_or_default();
         let kernel = self.kernel()?;
-        let tracer = Tracer::attach(kernel, profile, inventory.devices.len());
+        let tracer = Tracer::attach(loader, kernel, profile, inventory.devices.len());
         let mut tracer = tracer.map_err(|error| match error {
             ProbeError::NotPermitted => not_permitted(kernel, inventory, error),
             error => probe_stop(error),
@@ -99,8 +103,9 @@ fn metric(skip: &Skipped) -> &'static str {
 /// The devices of the running kernel, with or without the rights to look closely.
 pub(super) fn inventory() -> Result<(Inventory, SacControl), Stop> {
     mounted()?;
-    let kernel = Kernel::load().ok();
-    let inventory = Inventory::collect(kernel.as_ref());
+    let kernel = Kernel::load();
+    let mut inventory = Inventory::collect(kernel.as_ref().ok());
+    inventory.missing.extend(kernel.as_ref().err().map(ToString::to_string));
     let control = kernel.map_or(SacControl::Unknown, |kernel| SacControl::of(&kernel, &inventory));
     Ok((inventory, control))
 }

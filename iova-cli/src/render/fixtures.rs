@@ -92,7 +92,6 @@ fn counters(number: u64, orders: &[(usize, u64)], latency: &[(u64, u64)]) -> Dev
         },
         free: FreeCounters { count, bytes, latency: Some(histogram(&[(310, count)])) },
         map: Some(histogram(&[(1100, count)])),
-        ..DeviceCounters::default()
     }
 }
 

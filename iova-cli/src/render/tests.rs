@@ -114,6 +114,21 @@ fn nothing_from_outside_reaches_the_terminal_as_a_command() {
 }
 
 #[test]
+fn a_host_with_many_devices_gets_a_report_that_can_be_read() {
+    let mut report = fixtures::healthy();
+    let (active, idle) = (report.devices[0].clone(), report.devices[1].clone());
+    for number in 0..100 {
+        let bdf = format!("0000:{number:02x}:00.0");
+        report.devices.push(iova_core::model::Device { bdf, ..active.clone() });
+        let bdf = format!("0000:{number:02x}:00.1");
+        report.devices.push(iova_core::model::Device { bdf, ..idle.clone() });
+    }
+    let page = text(PLAIN, &report);
+    assert!(page.contains("93 more active devices: see --device") && page.contains("and 79 more"), "{page}");
+    assert!(page.lines().count() < 300, "{} lines", page.lines().count());
+}
+
+#[test]
 fn no_line_is_wider_than_the_page() {
     for width in [76, 80, 100, 120, 160] {
         for unicode in [true, false] {

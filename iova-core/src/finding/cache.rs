@@ -172,7 +172,7 @@ pub(super) fn uncached_sizes(_: &Report, device: &Device) -> Option<Finding> {
 
 pub(super) fn flushes(report: &Report, device: &Device) -> Option<Finding> {
     let flushes = device.cache.flushes.filter(|&flushes| flushes > 0)?;
-    let per_second = flushes as f64 / report.duration_s.max(1.0);
+    let per_second = flushes as f64 / report.duration_s.max(0.001);
     let severity =
         if per_second >= FLUSHES_PER_SECOND_CRITICAL { Severity::Critical } else { Severity::Warning };
     let text = format!(

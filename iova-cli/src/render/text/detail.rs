@@ -4,13 +4,19 @@ use super::devices::value;
 use super::histogram;
 use super::page::{Page, Style};
 use super::table::{Align, Cell, Column, Table};
-use super::title;
+use super::{in_detail, title};
 use iova_core::metric::Unit;
 use iova_core::model::{Device, Latency, Report};
 
 pub(super) fn write(page: &mut Page, report: &Report) {
-    for device in report.devices.iter().filter(|device| device.active()) {
+    let shown = in_detail(report);
+    for device in &shown {
         block(page, report, device);
+    }
+    let left_out = report.devices.iter().filter(|device| device.active()).count() - shown.len();
+    if left_out > 0 {
+        page.blank();
+        page.line(Style::Dim, &format!("{left_out} more active devices: see --device, or --format json"));
     }
 }
 

@@ -49,7 +49,11 @@ fn named(page: &mut Page, what: &str, devices: &[&Device]) {
     if devices.is_empty() {
         return;
     }
-    let names: Vec<String> = devices.iter().map(|device| title(device)).collect();
+    const NAMES: usize = 24;
+    let mut names: Vec<String> = devices.iter().take(NAMES).map(|device| title(device)).collect();
+    if devices.len() > NAMES {
+        names.push(format!("and {} more", devices.len() - NAMES));
+    }
     page.items(&format!("{} {what}: ", devices.len()), &names);
 }
 

@@ -64,6 +64,16 @@ impl Render for Text {
     }
 }
 
+/// Devices with a block of their own: the busiest, and those that a finding is about. On a host with a hundred disks
+/// the report stays readable; everything is in the JSON, and `--device` shows any.
+fn in_detail(report: &Report) -> Vec<&Device> {
+    const BUSIEST: usize = 8;
+    let named =
+        |device: &Device| report.findings.iter().any(|finding| finding.device.as_ref() == Some(&device.bdf));
+    let active = report.devices.iter().filter(|device| device.active()).enumerate();
+    active.filter(|(rank, device)| *rank < BUSIEST || named(device)).map(|(_, device)| device).collect()
+}
+
 /// "00:04.0" for "0000:00:04.0": nearly every machine has one PCI segment only.
 fn short(bdf: &str) -> &str {
     bdf.strip_prefix("0000:").unwrap_or(bdf)

@@ -1,7 +1,7 @@
 //! The map of the 32-bit space, one per domain.
 
 use super::page::{Page, Style};
-use super::title;
+use super::{in_detail, title};
 use iova_core::metric::{self, Scope, Unit};
 use iova_core::model::{Domain, OrderCount, Report, Space};
 use iova_core::snapshot::RangeKind;
@@ -9,7 +9,7 @@ use iova_core::snapshot::RangeKind;
 /// Cells of the map: 64 MiB each.
 const CELLS: usize = 64;
 const CELL_BYTES: u64 = (1 << 32) / CELLS as u64;
-/// Domains of idle devices are shown from this pressure on.
+/// Domains of devices without a block of their own are shown from this pressure on.
 const WORTH_SHOWING: f64 = 0.05;
 /// Block sizes are listed as scarce below this.
 const SCARCE: u64 = 64;
@@ -62,8 +62,9 @@ impl Mark {
 }
 
 pub(super) fn write(page: &mut Page, report: &Report) {
+    let detailed = in_detail(report);
     let worth = |domain: &&Domain| {
-        report.devices_of(domain).any(|device| device.active())
+        detailed.iter().any(|device| device.iovad == Some(domain.iovad))
             || domain.low_space.pressure.is_some_and(|pressure| pressure >= WORTH_SHOWING)
     };
     let (shown, rest): (Vec<&Domain>, Vec<&Domain>) = report.domains.iter().partition(worth);
@@ -77,7 +78,7 @@ pub(super) fn write(page: &mut Page, report: &Report) {
     legend(page);
     if !rest.is_empty() {
         let limit = Unit::Ratio.render(Some(WORTH_SHOWING));
-        page.line(Style::Dim, &format!("left out: {} idle, with less than {limit} in use", rest.len()));
+        page.line(Style::Dim, &format!("left out: {} more, with less than {limit} in use", rest.len()));
     }
 }
 
