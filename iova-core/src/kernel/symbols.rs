@@ -3,9 +3,7 @@
 //! Names are matched exactly and the type letter is ignored: on 7.2 and later data such as `iommu_dma_forcedac` is
 //! listed as `T`, because the section is linked writable and executable (`arch/x86/kernel/vmlinux.lds.S`).
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, BufRead, BufReader};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -16,8 +14,9 @@ use super::root::Root;
 #[derive(Debug)]
 pub struct Symbols {
     path: PathBuf,
-    /// Hash of the name -> address; 0 where the kernel hides it. A table of all names would take 5 MiB.
-    by_name: HashMap<u64, u64, BuildHasherDefault<Identity>>,
+    /// `(hash of the name, address)`, sorted; address 0 where the kernel hides it. The names themselves would take
+    /// 5 MiB, and a hash table of this twice as much.
+    by_name: Vec<(u64, u64)>,
     hidden: bool,
     by_address: OnceLock<AddressTable>,
 }
@@ -30,42 +29,36 @@ struct AddressTable {
     names: String,
 }
 
-/// The key is a hash already.
-#[derive(Debug, Default)]
-struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, _bytes: &[u8]) {}
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
-}
-
 impl Symbols {
     /// Reads the table once.
     pub fn load(root: &Root) -> io::Result<Self> {
         let path = root.path("proc/kallsyms");
-        let mut by_name = HashMap::with_capacity_and_hasher(1 << 18, BuildHasherDefault::default());
+        let mut by_name = Vec::with_capacity(1 << 18);
         let mut hidden = true;
         each_line(&path, |address, _, name| {
             hidden &= address == 0;
-            // Of symbols with the same name the first counts, as in the kernel's own kallsyms_lookup_name().
-            by_name.entry(hash(name)).or_insert(address);
+            by_name.push((hash(name), address));
         })?;
+        // Stable: of symbols with the same name the first counts, as in the kernel's own kallsyms_lookup_name().
+        by_name.sort_by_key(|&(hash, _)| hash);
+        by_name.dedup_by_key(|&mut (hash, _)| hash);
         Ok(Self { path, by_name, hidden, by_address: OnceLock::new() })
     }
 
     /// True if a symbol of exactly this name exists, even if its address is hidden.
     pub fn exists(&self, name: &str) -> bool {
-        self.by_name.contains_key(&hash(name.as_bytes()))
+        self.find(name).is_some()
     }
 
     /// Address of a symbol; `None` if it does not exist or its address is hidden.
     pub fn address(&self, name: &str) -> Option<u64> {
-        self.by_name.get(&hash(name.as_bytes())).copied().filter(|&address| address != 0)
+        self.find(name).filter(|&address| address != 0)
+    }
+
+    fn find(&self, name: &str) -> Option<u64> {
+        let hash = hash(name.as_bytes());
+        let index = self.by_name.binary_search_by_key(&hash, |&(hash, _)| hash).ok()?;
+        self.by_name.get(index).map(|&(_, address)| address)
     }
 
     /// True if the kernel shows zeros instead of addresses (`kernel.kptr_restrict`, or no CAP_SYSLOG).

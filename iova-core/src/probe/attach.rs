@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aya::maps::{Map, MapData, Queue};
 use aya::programs::{FEntry, FExit, ProgramError};
-use aya::{Btf, Ebpf, EbpfError, EbpfLoader, include_bytes_aligned};
+use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, include_bytes_aligned};
 use iova_common::config::Config;
 
 use super::hooks::{HOOKS, Hook, Place, Role};
@@ -20,7 +20,31 @@ const MOST: u32 = 4096;
 /// A call this slow is worth an event and its stack in profile `full`, ns.
 const SLOW_CALL_NS: u64 = 50_000;
 
-pub(super) fn attach(kernel: &Kernel, profile: Profile, max_devices: usize) -> Result<Tracer, ProbeError> {
+/// What loads the programs. To be made before anything large is held: its library reads all of the kernel's types when
+/// it starts, which it does not need, and which are dropped here again.
+pub struct Loader(EbpfLoader<'static>);
+
+impl Loader {
+    /// A loader without the kernel's types.
+    pub fn new() -> Self {
+        let mut loader = EbpfLoader::new();
+        loader.btf(None);
+        Self(loader)
+    }
+}
+
+impl Default for Loader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+pub(super) fn attach(
+    loader: Loader,
+    kernel: &Kernel,
+    profile: Profile,
+    max_devices: usize,
+) -> Result<Tracer, ProbeError> {
     if OBJECT.is_empty() {
         return Err(ProbeError::NoObject);
     }
@@ -28,7 +52,8 @@ pub(super) fn attach(kernel: &Kernel, profile: Profile, max_devices: usize) -> R
     let slots = u32::try_from(max_devices).unwrap_or(MOST).saturating_add(SPARE + 1).min(MOST);
     let offsets = kernel.offsets();
     let config = config(profile, usable(kernel, profile, Role::Fast));
-    let mut ebpf = EbpfLoader::new()
+    let mut loader: EbpfLoader<'_> = loader.0;
+    let mut ebpf = loader
         .override_global("OFFSETS", &offsets, true)
         .override_global("CONFIG", &config, true)
         .map_max_entries("DEVICES", slots)
@@ -38,11 +63,20 @@ pub(super) fn attach(kernel: &Kernel, profile: Profile, max_devices: usize) -> R
         .map_err(|error| load_error(kernel, error))?;
     give_out(&mut ebpf, "FREE_SLOTS", 1..slots)?;
     give_out(&mut ebpf, "FREE_DOMAIN_SLOTS", 0..slots)?;
-    let btf = Btf::from_sys_fs()?;
+    let btf = types_of_hooks(kernel)?;
     let (roles, mut skipped) = attach_all(&mut ebpf, &btf, kernel, profile)?;
     let log = fault_log(kernel, &mut skipped);
     let totals = read::Totals::new(slots, &config)?;
     Ok(Tracer { ebpf, profile, skipped, roles, totals, log, symbols: kernel.symbols.clone() })
+}
+
+/// Type information of what we attach to, and of nothing else.
+fn types_of_hooks(kernel: &Kernel) -> Result<Btf, ProbeError> {
+    // A tracepoint's arguments are the type of this typedef.
+    let typedefs: Vec<String> = HOOKS.iter().map(|hook| format!("btf_trace_{}", hook.target)).collect();
+    let names: Vec<&str> =
+        HOOKS.iter().map(|hook| hook.target).chain(typedefs.iter().map(String::as_str)).collect();
+    Ok(Btf::parse(&kernel.btf.only(&names), Endianness::default())?)
 }
 
 /// The kernel log, where an IOMMU of this host reports faults nowhere else.
@@ -137,7 +171,7 @@ fn attach_all(ebpf: &mut Ebpf, btf: &Btf, kernel: &Kernel, profile: Profile) -> 
                     *roles.entry(hook.role).or_insert(0) += 1;
                     continue;
                 }
-                Err(error) => reason(&error),
+                Err(error) => refusal(kernel, &error),
             }
         } else {
             "this kernel has no such function or tracepoint to hook".to_owned()
@@ -154,7 +188,9 @@ fn attach_all(ebpf: &mut Ebpf, btf: &Btf, kernel: &Kernel, profile: Profile) -> 
         }
         return Err(ProbeError::NoHook { release: kernel.release.clone(), why });
     }
-    failed.retain(|(role, _)| !roles.contains_key(role));
+    // Of the two sources of faults VT-d uses this one only.
+    let vtd = kernel.root.names("sys/class/iommu").iter().any(|name| name.starts_with("dmar"));
+    failed.retain(|(role, skipped)| !roles.contains_key(role) || vtd && skipped.hook == "dmar_fault");
     Ok((roles, failed.into_iter().map(|(_, skipped)| skipped).collect()))
 }
 
@@ -178,6 +214,19 @@ fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> Result<(), ProgramErro
         }
     }
     Ok(())
+}
+
+/// Lockdown takes one helper away (`LOCKDOWN_BPF_READ_KERNEL`, kernel/trace/bpf_trace.c); the verifier then finds the
+/// program at fault, and its error says nothing of lockdown.
+fn refusal(kernel: &Kernel, error: &ProgramError) -> String {
+    let reason = reason(error);
+    if kernel.lockdown() != Lockdown::Confidentiality {
+        return reason;
+    }
+    format!(
+        "lockdown=confidentiality forbids eBPF to read the kernel's memory: boot with lockdown=integrity or none \
+         ({reason})"
+    )
 }
 
 /// The error and what caused it, without the verifier's log (unless asked for: it is long).

@@ -10,6 +10,8 @@ mod kmsg;
 mod read;
 mod sys;
 
+pub use attach::Loader;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -138,8 +140,13 @@ pub struct Tracer {
 impl Tracer {
     /// Loads and attaches everything the profile wants and the kernel offers. `max_devices` sizes the per-device maps;
     /// devices beyond it (and 16 spare ones for hot-plug) are counted together as "other".
-    pub fn attach(kernel: &Kernel, profile: Profile, max_devices: usize) -> Result<Self, ProbeError> {
-        attach::attach(kernel, profile, max_devices)
+    pub fn attach(
+        loader: Loader,
+        kernel: &Kernel,
+        profile: Profile,
+        max_devices: usize,
+    ) -> Result<Self, ProbeError> {
+        attach::attach(loader, kernel, profile, max_devices)
     }
 
     /// Names the domains that exist, so that lock waits are seen before a domain's first slow allocation.

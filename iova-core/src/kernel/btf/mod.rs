@@ -7,6 +7,7 @@
 mod members;
 mod module;
 mod parse;
+mod slim;
 
 pub use members::Member;
 pub use module::ModuleBtf;
