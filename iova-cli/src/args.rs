@@ -11,7 +11,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done, and nothing wrong
   1  done, and the answer is \"no\": findings at or above --fail-on, or limits found by doctor
-  2  wrong usage, or a host that cannot be measured
+  2  wrong usage, a host that cannot be measured, or an output that cannot be written
   3  an internal error";
 
 const REPORT_HELP: &str = "\
@@ -30,7 +30,7 @@ depend on it. Signals that iova gets are passed on to the command; a second one 
 Exit codes:
   0  measured; no finding at or above --fail-on
   1  measured; findings at or above --fail-on
-  2  wrong usage, missing privileges, or a kernel that cannot be measured
+  2  wrong usage, missing privileges, a kernel that cannot be measured, or an output that cannot be written
   3  an internal error";
 
 const DEVICES_HELP: &str = "\

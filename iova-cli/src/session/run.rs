@@ -23,20 +23,22 @@ struct Ending {
 
 /// Measures as planned and judges the result.
 pub(crate) fn measure(source: &mut dyn Source, plan: &Plan) -> Result<Report, Stop> {
+    // Held back from here on: whoever ends it while it still attaches gets a report too.
+    let signals = Signals::block().map_err(|error| Stop::internal(format!("signals: {error}")))?;
     let inventory = source.inventory();
     let wanted = source.select(&inventory, &plan.devices)?;
     let host = HostFigures::new(&inventory, source.sac_control(&inventory));
     let profile = plan.profile.to_string();
 
     let (mut figures, ending) = if translates(&inventory) {
-        observe(source, plan, inventory)?
+        observe(source, plan, &signals, inventory)?
     } else {
         // Nothing to attach to, and no privilege needed to say so.
         let mut model = Model::new(inventory.clone(), None, Sample::default());
         for why in &inventory.missing {
             model.unknown("devices", why);
         }
-        (model.figures(None), without_probes(plan)?)
+        (model.figures(None), without_probes(plan, &signals)?)
     };
     if !wanted.is_empty() {
         figures.keep(&wanted);
@@ -52,14 +54,19 @@ fn translates(inventory: &Inventory) -> bool {
     inventory.devices.iter().any(|device| matches!(device.domain_type, DomainType::Dma | DomainType::DmaFq))
 }
 
-fn observe(source: &mut dyn Source, plan: &Plan, inventory: Inventory) -> Result<(Figures, Ending), Stop> {
+fn observe(
+    source: &mut dyn Source,
+    plan: &Plan,
+    signals: &Signals,
+    inventory: Inventory,
+) -> Result<(Figures, Ending), Stop> {
     source.attach(plan.profile, &inventory)?;
     let start = source.snapshot();
     let start = Some(start).filter(|snapshot| !snapshot.domains.is_empty());
     let first = source.sample()?;
     let mut model = Model::new(inventory.clone(), start, first);
 
-    let ending = wait(plan, |_| model_step(source, &mut model))?;
+    let ending = wait(plan, signals, |_| model_step(source, &mut model))?;
 
     model.feed(source.sample()?);
     let end = source.snapshot();
@@ -77,16 +84,19 @@ fn model_step(source: &mut dyn Source, model: &mut Model) -> Result<(), Stop> {
 }
 
 /// A command is run even if there is nothing to measure: the user asked for it.
-fn without_probes(plan: &Plan) -> Result<Ending, Stop> {
+fn without_probes(plan: &Plan, signals: &Signals) -> Result<Ending, Stop> {
     match &plan.until {
-        Until::Command(_) => wait(plan, |_| Ok(())),
+        Until::Command(_) => wait(plan, signals, |_| Ok(())),
         Until::Time(_) => Ok(Ending { interrupted: false, command: None }),
     }
 }
 
 /// Calls `step` every second until the plan, a signal or the command ends it.
-fn wait(plan: &Plan, mut step: impl FnMut(Instant) -> Result<(), Stop>) -> Result<Ending, Stop> {
-    let signals = Signals::block().map_err(|error| Stop::internal(format!("signals: {error}")))?;
+fn wait(
+    plan: &Plan,
+    signals: &Signals,
+    mut step: impl FnMut(Instant) -> Result<(), Stop>,
+) -> Result<Ending, Stop> {
     let (length, mut child) = match &plan.until {
         Until::Time(length) => (*length, None),
         Until::Command(argv) => (FOREVER, Some(Child::spawn(argv)?)),
