@@ -2,7 +2,7 @@
 
 use super::{Ability, State};
 use crate::inventory::Inventory;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Lockdown};
 use crate::probe::hooks::{HOOKS, Hook, Place, Role};
 
 /// One line per metric: usable if for every job behind it one hook is.
@@ -26,7 +26,14 @@ fn one(kernel: &Kernel, inventory: &Inventory, metric: &str) -> Ability {
         let why: Vec<String> = hooks.iter().filter_map(|hook| why_not(kernel, hook)).collect();
         let mut why = why;
         why.dedup();
-        return Ability::lacking(State::Missing, &name, why.join("; "), metric, "");
+        return Ability::lacking(State::Missing, &name, why.join("; "), metric, remedy(metric));
+    }
+    let vtd = inventory.host.iommu.iter().any(|kind| kind.contains("VT-d"));
+    if vtd && used.contains(&"dmar_fault") && kernel.lockdown() == Lockdown::Confidentiality {
+        let found = "dmar_fault: lockdown=confidentiality keeps its records from eBPF";
+        let remedy =
+            "boot with lockdown=integrity, or none; faults are in the kernel log (dmesg) all the same";
+        return Ability::lacking(State::Missing, &name, found, metric, remedy);
     }
     let blind = inventory.host.iommu.iter().any(|kind| kind == "virtio-iommu");
     if blind && hooks.iter().any(|hook| hook.role == Role::Fault) {
@@ -41,6 +48,15 @@ fn one(kernel: &Kernel, inventory: &Inventory, metric: &str) -> Ability {
         );
     }
     Ability::ok(&name, used.join(", "))
+}
+
+/// What to do where a metric has no hook.
+fn remedy(metric: &str) -> &'static str {
+    match metric {
+        "lock.wait_ns" => "use Linux 5.19 or later, whose locks have tracepoints",
+        "faults.count" => "look into the kernel log (dmesg)",
+        _ => "use a kernel whose compiler kept the function whole, such as a distribution's",
+    }
 }
 
 /// Why a hook can't be used; `None` if it can.

@@ -100,10 +100,10 @@ pub(super) fn lockdown(root: &Root) -> Ability {
         Lockdown::None => Ability::ok(name, "none"),
         Lockdown::Integrity => Ability::ok(name, "integrity: nothing `iova` reads is blocked by it"),
         Lockdown::Confidentiality => Ability::lacking(
-            State::Missing,
+            State::Limited,
             name,
-            "confidentiality: the kernel's memory is closed, to eBPF as well",
-            ALL,
+            "confidentiality: kernel memory is closed, /proc/kcore and eBPF's way to read it; counting and timing go on",
+            "allocator state, the policy of each device, and the faults of VT-d",
             "boot with lockdown=integrity, or none",
         ),
     }
