@@ -29,7 +29,9 @@ pub enum FindError {
 impl Inventory {
     /// Devices by PCI address (with or without domain), interface or disk name, driver, or `vendor:device`.
     pub fn find(&self, what: &str) -> Result<Vec<&Device>, FindError> {
-        let wanted = what.trim().trim_start_matches("/dev/").to_lowercase();
+        // Names are shown cleaned, so cleaned they are compared.
+        let what = crate::kernel::root::clean(what.as_bytes());
+        let wanted = what.trim_start_matches("/dev/").to_lowercase();
         // In this order, because a driver may be called like a disk, and an address names one device only.
         let rules: [fn(&Device, &str) -> bool; 4] = [is_address, is_function, is_driver, is_id];
         for rule in rules {
@@ -38,7 +40,6 @@ impl Inventory {
                 return Ok(found);
             }
         }
-        let what = crate::kernel::root::clean(what.as_bytes());
         Err(match self.nearest(&wanted) {
             Some(nearest) => FindError::DidYouMean { what, nearest },
             None => FindError::Unknown { what },
