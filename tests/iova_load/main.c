@@ -15,8 +15,8 @@
  *	cat /dev/iova_load
  *
  * Commands joined by ";" run with no other in between, up to the first that
- * fails, and answer as one: "release dev=00:03.0; walk dev=00:03.0" sees the
- * flush queues before their timer does.
+ * fails, and answer as one: "release dev=00:03.0; walk dev=00:03.0" sees what
+ * is in the flush queues, unless their timer of 10 ms is faster.
  *
  * A signal ends a long command early; it then answers with what it did and
  * stopped=1. Sizes take the suffixes K, M and G. A device is a PCI address
