@@ -11,7 +11,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done, and nothing wrong
   1  done, and the answer is \"no\": findings at or above --fail-on, or limits found by doctor
-  2  wrong usage, a host that cannot be measured, or an output that cannot be written
+  2  wrong usage, a host that cannot be measured, or an output that
+     cannot be written
   3  an internal error";
 
 const REPORT_HELP: &str = "\
@@ -23,14 +24,17 @@ Examples:
 
 Ctrl-C ends the measurement early and still prints the report.
 
-With -- COMMAND the measurement lasts as long as the command. Its standard output goes to standard error, so that the
-report alone is on standard output. Its exit code is in the report (JSON: command.exit_code); iova's own does not
-depend on it. Signals that iova gets are passed on to the command; a second one kills it.
+With -- COMMAND the measurement lasts as long as the command. Its standard
+output goes to standard error, so that the report alone is on standard output.
+Its exit code is in the report (JSON: command.exit_code); iova's own does not
+depend on it. Signals that iova gets are passed on to the command; a second one
+kills it.
 
 Exit codes:
   0  measured; no finding at or above --fail-on
   1  measured; findings at or above --fail-on
-  2  wrong usage, missing privileges, a kernel that cannot be measured, or an output that cannot be written
+  2  wrong usage, missing privileges, a kernel that cannot be measured, or an
+     output that cannot be written
   3  an internal error";
 
 const DEVICES_HELP: &str = "\

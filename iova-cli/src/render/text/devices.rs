@@ -2,7 +2,7 @@
 
 use super::page::{Page, Style};
 use super::table::{Align, Cell, Column, Table};
-use super::{role, short, title};
+use super::{short, title, used_as};
 use crate::commands::devices::DeviceList;
 use iova_core::inventory::DomainType;
 use iova_core::metric::{self, Scope};
@@ -77,7 +77,7 @@ fn table(devices: &[&Device]) -> Table {
 fn row(device: &Device) -> Vec<Cell> {
     let mut cells = vec![
         Cell { text: short(&device.bdf).to_owned(), style: Style::Strong },
-        Cell::plain(role(&device.functions, device.driver.as_deref())),
+        Cell::plain(used_as(device)),
     ];
     cells.extend(SHOWN.iter().map(|shown| Cell::plain(value(device, shown.metric))));
     cells.push(Cell::plain(device.policy.configured.unwrap_or("-")));

@@ -25,7 +25,7 @@ use crate::commands::devices::DeviceList;
 use crate::commands::doctor::Survey;
 use crate::exit::Stop;
 use crate::term::Term;
-use iova_core::model::{Device, Report};
+use iova_core::model::{Device, Presence, Report};
 use page::Page;
 
 /// The text face.
@@ -89,6 +89,16 @@ fn role(functions: &[String], driver: Option<&str>) -> String {
 
 /// "00:04.0 nvme0n1", for headings.
 fn title(device: &Device) -> String {
-    let role = role(&device.functions, device.driver.as_deref());
+    let role = used_as(device);
     if role == "-" { short(&device.bdf).to_owned() } else { format!("{} {role}", short(&device.bdf)) }
+}
+
+/// The role, and what keeps two devices at one address apart.
+fn used_as(device: &Device) -> String {
+    let role = role(&device.functions, device.driver.as_deref());
+    match device.presence {
+        Presence::Added => format!("{role} (added)"),
+        Presence::Removed => format!("{role} (removed)"),
+        Presence::Present | Presence::OneOfGroup | Presence::Unknown | Presence::Other => role,
+    }
 }
