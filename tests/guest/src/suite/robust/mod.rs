@@ -1,0 +1,54 @@
+//! Bad input and hard cases: each ends with one clear sentence and the documented exit code, without a panic, and
+//! leaves nothing attached (which [`run`] checks after every single run of `iova`).
+
+mod bpf;
+mod cost;
+mod ends;
+mod hosts;
+mod hotplug;
+mod kernel;
+mod load;
+mod pair;
+mod rights;
+mod run;
+mod sandbox;
+mod strings;
+mod terminal;
+mod usage;
+
+use crate::Test;
+
+/// Where the lab has its devices.
+const NIC: &str = "0000:00:03.0";
+const NVME: &str = "0000:00:04.0";
+/// The SATA controller: in the lab nothing ever uses it.
+const IDLE: &str = "0000:00:1f.2";
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("robust.wrong_usage", usage::wrong_usage),
+    ("robust.unknown_device_offers_the_nearest", usage::unknown_device),
+    ("robust.command_that_cannot_run_or_is_killed", usage::commands),
+    ("robust.output_that_cannot_be_written", terminal::outputs),
+    ("robust.idle_device_on_20_columns_without_stdin", terminal::narrow),
+    ("robust.hostile_names_reach_no_terminal", strings::hostile_names),
+    ("robust.unprivileged", rights::unprivileged),
+    ("robust.missing_capabilities", rights::capabilities),
+    ("robust.kernel_without_btf", kernel::without_btf),
+    ("robust.file_systems_not_mounted", kernel::without_file_systems),
+    ("robust.hooks_inlined_away", kernel::inlined),
+    ("robust.interrupt_still_reports", ends::interrupt),
+    ("robust.terminate_still_reports", ends::terminate),
+    ("robust.kill_leaves_nothing_attached", ends::kill),
+    ("robust.two_at_once", pair::two_at_once),
+    ("robust.memory_and_first_sample", cost::memory_and_first_sample),
+    ("robust.devices_removed_and_added", hotplug::removed_and_added),
+];
+
+pub(crate) const STRICT: &[(&str, Test)] = &[("robust.strict", hosts::strict)];
+
+pub(crate) const PASSTHROUGH: &[(&str, Test)] = &[("robust.passthrough", hosts::passthrough)];
+
+pub(crate) const OFF: &[(&str, Test)] = &[("robust.no_iommu", hosts::no_iommu)];
+
+pub(crate) const LOCKDOWN: &[(&str, Test)] =
+    &[("robust.lockdown_counts_on", hosts::lockdown), ("robust.lockdown_unprivileged", rights::unprivileged)];
