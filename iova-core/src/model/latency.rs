@@ -110,6 +110,29 @@ mod tests {
     }
 
     #[test]
+    fn any_distribution_is_within_the_histogram_error() {
+        // xorshift: the same numbers in every run.
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        for round in 1..200 {
+            let mut values: Vec<u64> = (0..round * 7).map(|_| (random() >> 40) >> (random() % 24)).collect();
+            let latency = Latency::new(Some(&of(&values)));
+            values.sort_unstable();
+            let got = [(latency.p50, 500), (latency.p90, 900), (latency.p99, 990), (latency.p999, 999)];
+            for (got, permille) in got {
+                let exact = values[(values.len() * permille).div_ceil(1000).max(1) - 1] as f64;
+                let error = (got.unwrap() as f64 - exact).abs();
+                assert!(error <= exact * 0.0625, "{got:?} for {exact} at {permille} of {round}");
+            }
+        }
+    }
+
+    #[test]
     fn small_values_are_exact_and_no_percentile_exceeds_the_maximum() {
         let latency = Latency::new(Some(&of(&[3, 3, 3, 15])));
         assert_eq!((latency.p50, latency.p99, latency.max), (Some(3), Some(15), Some(15)));
