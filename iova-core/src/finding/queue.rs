@@ -2,7 +2,7 @@
 
 use super::thresholds::{
     LOCK_CPUS_CRITICAL, LOCK_CPUS_WARNING, LOCK_MAX_WARNING_NS, PENDING_CRITICAL, PENDING_WARNING,
-    TIMER_CRITICAL_NS, TIMER_WARNING_NS,
+    TIMER_CRITICAL_NS, TIMER_P99_INFO_NS, TIMER_WARNING_NS,
 };
 use super::{Finding, Severity, sac};
 use crate::metric::Unit;
@@ -55,12 +55,17 @@ pub(super) fn holds_space(report: &Report, domain: &Domain) -> Option<Finding> {
 
 pub(super) fn long_timer(report: &Report, domain: &Domain) -> Option<Finding> {
     let timer = &domain.flush_queue.timer_ns;
-    let max = timer.max.filter(|&max| max >= TIMER_WARNING_NS)?;
-    let severity = if max >= TIMER_CRITICAL_NS { Severity::Critical } else { Severity::Warning };
+    let (max, p99) = (timer.max?, timer.p99?);
+    let severity = match max {
+        TIMER_CRITICAL_NS.. => Severity::Critical,
+        TIMER_WARNING_NS.. => Severity::Warning,
+        _ if p99 >= TIMER_P99_INFO_NS => Severity::Info,
+        _ => return None,
+    };
     let text = format!(
         "One run of the flush-queue timer took {} (p99 {}): it frees every CPU's queue on one CPU, in softirq.",
         Unit::Nanoseconds.render(Some(max as f64)),
-        Unit::Nanoseconds.render(timer.p99.map(|ns| ns as f64)),
+        Unit::Nanoseconds.render(Some(p99 as f64)),
     );
     let smaller = report.devices_of(domain).find_map(sac::limit_requests);
     let action = [smaller, Some(strict(report, domain))].into_iter().flatten().collect::<Vec<_>>().join(" ");

@@ -304,6 +304,18 @@ fn long_timers_and_lock_waits_are_reported() {
 }
 
 #[test]
+fn one_slow_timer_run_is_no_finding() {
+    let with = |runs: &[(u64, u64)]| {
+        let mut case = Case::healthy();
+        case.domain.fq_timer = Some(histogram(runs));
+        case.findings()
+    };
+    assert_eq!(ids(&with(&[(20_000, 1000), (4_000_000, 1)])), [""; 0]);
+    assert_eq!(with(&[(20_000, 90), (4_000_000, 10)])[0].severity, Severity::Info);
+    assert_eq!(with(&[(20_000, 1000), (14_000_000, 1)])[0].severity, Severity::Warning);
+}
+
+#[test]
 fn faults_name_the_access_and_suspect_truncation() {
     let fault = |addr| What::Fault { addr, bdf: None, reason: Some(6), read: Some(true) };
     let mut plain = Case::healthy();

@@ -58,8 +58,10 @@ pub const LOCK_CPUS_CRITICAL: f64 = 0.20;
 /// One wait this long with interrupts off delays everything else on that CPU, ns.
 pub const LOCK_MAX_WARNING_NS: u64 = 1_000_000;
 
-/// A run of the flush-queue timer this long is a latency spike for everything on that CPU, ns.
-pub const TIMER_WARNING_NS: u64 = 1_000_000;
+/// If one run of the flush-queue timer in a hundred is this long, it delays everything else on its CPU often, ns.
+pub const TIMER_P99_INFO_NS: u64 = 1_000_000;
+/// One run this long is a latency spike that users see, ns; a shorter one may be an accident of scheduling.
+pub const TIMER_WARNING_NS: u64 = 10_000_000;
 /// This long is on the way to a soft lockup (runs of 31 s have been reported), ns.
 pub const TIMER_CRITICAL_NS: u64 = 100_000_000;
 
