@@ -87,7 +87,7 @@ fn notes(counts: &sample::Quality) -> Vec<String> {
 pub(super) fn approximate(counts: &sample::Quality) -> Vec<&'static str> {
     let mut prefixes = Vec::new();
     if counts.recursion_misses > 0 {
-        prefixes.extend(["alloc", "free", "map"]);
+        prefixes.extend(["alloc", "free", "map", "cache", "policy.effective_high_ratio"]);
     } else if counts.frames_lost > 0 {
         prefixes.extend(["alloc.latency_ns", "free.latency_ns", "map.latency_ns"]);
     }

@@ -89,7 +89,9 @@ pub(super) fn value(device: &Device, name: &str) -> String {
     let Some(metric) = metric::find(Scope::Device, name) else { return "-".to_owned() };
     let value = metric.of_device(device);
     let text = metric.unit.render(value);
-    if value.is_some() && device.is_approximate(name) { format!("~{text}") } else { text }
+    // "<0.1%" says already that it is not exact.
+    let exact = value.is_none() || text.starts_with(['<', '>']) || !device.is_approximate(name);
+    if exact { text } else { format!("~{text}") }
 }
 
 /// `iova devices`.
