@@ -16,7 +16,7 @@ pub(super) fn read(root: &Root) -> Host {
 }
 
 /// Kinds of IOMMU, from the names drivers give to `iommu_device_sysfs_add`.
-fn iommus(root: &Root) -> Vec<String> {
+pub(crate) fn iommus(root: &Root) -> Vec<String> {
     let names = root.names("sys/class/iommu");
     let mut kinds: Vec<String> = names.iter().map(|name| kind(driver_name(root, name).as_str())).collect();
     kinds.sort_unstable();

@@ -4,7 +4,7 @@ mod collect;
 mod facts;
 mod find;
 mod functions;
-mod host;
+pub(crate) mod host;
 mod pci_ids;
 mod policy;
 

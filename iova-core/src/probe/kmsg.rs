@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 
+use crate::inventory::host;
 use crate::kernel::Root;
 use crate::sample::{Event, What};
 
@@ -18,7 +19,7 @@ pub(super) struct Log(File);
 
 /// True if an IOMMU of this host reports faults to the log only.
 pub(super) fn needed(root: &Root) -> bool {
-    root.names("sys/class/iommu").iter().any(|name| name.starts_with("virtio"))
+    host::iommus(root).iter().any(|kind| kind == "virtio-iommu")
 }
 
 impl Log {
@@ -62,7 +63,12 @@ fn parse(record: &str) -> Option<Event> {
         if word == "at" {
             what.0 = u64::from_str_radix(words.next()?.trim_start_matches("0x"), 16).ok()?;
         } else if let Some(access) = word.strip_prefix('[') {
-            what.1 = Some(access.starts_with('R'));
+            // QEMU's device says neither.
+            what.1 = match access.chars().next() {
+                Some('R') => Some(true),
+                Some('W' | 'X') => Some(false),
+                _ => None,
+            };
         }
     }
     let what = What::Fault { addr: what.0, bdf: Some(bdf(endpoint)), reason: None, read: what.1 };
@@ -89,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_fault_without_an_address() {
-        let event = parse("3,1,2,-;virtio_iommu virtio0: unknown fault from EP 65544\n").unwrap();
+        let event = parse("3,1,2,-;virtio_iommu virtio0: unknown fault from EP 65544 []\n").unwrap();
         let expected = What::Fault { addr: 0, bdf: Some("0001:00:01.0".into()), reason: None, read: None };
         assert_eq!(event.what, expected);
     }

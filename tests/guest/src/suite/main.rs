@@ -7,6 +7,7 @@ mod cliff;
 mod counts;
 mod fault;
 mod lab;
+mod latency;
 mod load;
 mod measure;
 mod nest;
@@ -42,6 +43,7 @@ const SUITES: &[Suite] = &[
     Suite { variant: "plain", tests: nest::TESTS },
     Suite { variant: "plain", tests: oracle::TESTS },
     Suite { variant: "plain", tests: cliff::TESTS },
+    Suite { variant: "plain", tests: latency::TESTS },
     Suite { variant: "plain", tests: fault::TESTS },
     Suite { variant: "plain", tests: robust::TESTS },
     Suite { variant: "strict", tests: variants::STRICT },
