@@ -6,7 +6,7 @@ use iova_core::doctor::{self, State};
 use iova_core::inventory::Inventory;
 use iova_core::kernel::{Kernel, KernelError};
 use iova_core::model::{SacControl, Unknown};
-use iova_core::probe::{Loader, ProbeError, Profile, Skipped, Tracer};
+use iova_core::probe::{Loader, ProbeError, Profile, Tracer};
 use iova_core::sample::Sample;
 use iova_core::snapshot::{self, Snapshot};
 use std::path::Path;
@@ -49,7 +49,7 @@ impl Source for Live {
         let kernel = self.kernel()?;
         let tracer = Tracer::attach(loader, kernel, profile, inventory.devices.len());
         let mut tracer = tracer.map_err(|error| match error {
-            ProbeError::NotPermitted => not_permitted(kernel, inventory, error),
+            ProbeError::NotPermitted => not_permitted(kernel, inventory),
             error => probe_stop(error),
         })?;
         let domains = inventory.devices.iter().filter_map(|device| device.iovad);
@@ -72,13 +72,9 @@ impl Source for Live {
 
     fn unmeasured(&self) -> Vec<Unknown> {
         let skipped = self.tracer.as_ref().map(Tracer::skipped).unwrap_or_default();
-        let kernel = self.kernel.as_ref().ok();
-        let exists = |hook: &str| kernel.is_some_and(|kernel| kernel.symbols.exists(hook));
-        // What a kernel without the two-step API (before 6.16) cannot call needs no hook.
-        let lost = |skip: &&Skipped| skip.hook != "dma_iova_free" || exists(skip.hook);
         let mut list: Vec<Unknown> = Vec::new();
-        for skip in skipped.iter().filter(lost) {
-            let metric = metric(skip);
+        for skip in skipped {
+            let metric = skip.metric;
             // Several functions that are missing for one reason are one line.
             match list.iter_mut().find(|known| known.metric == metric && known.why.ends_with(&skip.why)) {
                 Some(known) => known.why.insert_str(0, &format!("{}, ", skip.hook)),
@@ -87,16 +83,6 @@ impl Source for Live {
             }
         }
         list
-    }
-}
-
-/// The metric that a hook's absence costs.
-fn metric(skip: &Skipped) -> &'static str {
-    match skip.metric {
-        // The snapshot gives the space; the hooks only follow its growth between snapshots.
-        "low_space" => "low_space.peak_used_bytes",
-        "fq.timer_ns" => "flush_queue.timer_ns",
-        other => other,
     }
 }
 
@@ -133,7 +119,7 @@ pub(super) fn select(inventory: &Inventory, words: &[String]) -> Result<Vec<Stri
 }
 
 /// Says which right is missing, where we can tell.
-fn not_permitted(kernel: &Kernel, inventory: &Inventory, error: ProbeError) -> Stop {
+fn not_permitted(kernel: &Kernel, inventory: &Inventory) -> Stop {
     let abilities = doctor::survey(Ok(kernel), inventory);
     let rights = abilities.into_iter().find(|ability| ability.name == "ebpf rights");
     match rights.filter(|rights| rights.state == State::Missing) {
@@ -142,7 +128,10 @@ fn not_permitted(kernel: &Kernel, inventory: &Inventory, error: ProbeError) -> S
              and CAP_SYSLOG for the state of the allocator)",
             rights.found
         )),
-        None => probe_stop(error),
+        None => Stop::unusable(
+            "the kernel refuses tracing programs in spite of all rights: a security module, a container or the maker of \
+             this kernel forbids it; run iova on the host itself",
+        ),
     }
 }
 

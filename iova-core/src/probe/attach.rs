@@ -7,7 +7,7 @@ use aya::programs::{FEntry, FExit, ProgramError};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, include_bytes_aligned};
 use iova_common::config::Config;
 
-use super::hooks::{HOOKS, Hook, Place, Role};
+use super::hooks::{HOOKS, Hook, Place, Role, is_pointless};
 use super::{ProbeError, Profile, Skipped, Tracer, kmsg, read, sys};
 use crate::kernel::{Kernel, Lockdown};
 
@@ -190,7 +190,9 @@ fn attach_all(ebpf: &mut Ebpf, btf: &Btf, kernel: &Kernel, profile: Profile) -> 
     }
     // Of the two sources of faults VT-d uses this one only.
     let vtd = kernel.root.names("sys/class/iommu").iter().any(|name| name.starts_with("dmar"));
-    failed.retain(|(role, skipped)| !roles.contains_key(role) || vtd && skipped.hook == "dmar_fault");
+    failed.retain(|(role, skipped)| {
+        !(roles.contains_key(role) || is_pointless(kernel, *role)) || vtd && skipped.hook == "dmar_fault"
+    });
     Ok((roles, failed.into_iter().map(|(_, skipped)| skipped).collect()))
 }
 

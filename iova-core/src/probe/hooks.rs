@@ -1,6 +1,7 @@
 //! THE table of hooks: which program goes where, in which profile, and what is lost without it.
 
 use super::Profile;
+use crate::kernel::Kernel;
 
 /// How a program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,17 +82,24 @@ impl Role {
             Self::AllocEntry => "alloc.latency_ns",
             Self::Fast => "alloc.sac_attempts",
             Self::Search => "alloc.slow",
-            Self::Remove | Self::Reserve | Self::DomainGone => "low_space",
+            // The snapshot gives the space; the hooks only follow its growth between snapshots.
+            Self::Remove | Self::Reserve | Self::DomainGone => "low_space.peak_used_bytes",
             Self::CacheFlush => "cache.flushes",
             Self::Free | Self::FreeTwoStep => "free.count",
             Self::FreeLatency | Self::FreeTwoStepLatency => "free.latency_ns",
-            Self::FqTimer | Self::FqTimerEntry => "fq.timer_ns",
+            Self::FqTimer | Self::FqTimerEntry => "flush_queue.timer_ns",
             Self::Fault => "faults.count",
             Self::DeviceGone => "device removal",
             Self::Map | Self::MapEntry => "map.latency_ns",
             Self::LockWait | Self::LockWaitBegin => "lock.wait_ns",
         }
     }
+}
+
+/// True if a kernel can be without this role and nothing is lost: before 6.16 there is no two-step API to free from.
+pub fn is_pointless(kernel: &Kernel, role: Role) -> bool {
+    matches!(role, Role::FreeTwoStep | Role::FreeTwoStepLatency)
+        && !kernel.symbols.exists("dma_iova_try_alloc")
 }
 
 const fn hook(program: &'static str, target: &'static str, place: Place, from: Profile, role: Role) -> Hook {
