@@ -1,8 +1,9 @@
 //! The machine and its kernel.
 
-use super::{Ability, State};
+use super::{Ability, State, rights};
 use crate::inventory::{DomainType, Inventory};
 use crate::kernel::{Kernel, KernelError, Lockdown, Root};
+use crate::probe;
 
 const ALL: &str = "everything: measuring, allocator state, device policy";
 const STATE: &str = "allocator state: tree, caches, flush queues, largest gap; and the policy of each device";
@@ -149,6 +150,11 @@ pub(super) fn trampolines(kernel: &Kernel) -> Ability {
     if kernel.root.number("proc/sys/net/core/bpf_jit_enable") == Some(0) {
         let remedy = "sysctl net.core.bpf_jit_enable=1";
         return Ability::lacking(State::Missing, name, "the eBPF JIT is switched off", lost, remedy);
+    }
+    if let (State::Ok, Err(error)) = (rights::ebpf(&kernel.root).state, probe::try_tracing(kernel)) {
+        let found = format!("the kernel refuses tracing programs in spite of all rights: {error}");
+        let remedy = "a security module, a container or the maker of this kernel forbids it: run iova on the host itself";
+        return Ability::lacking(State::Missing, name, found, lost, remedy);
     }
     Ability::ok(name, "programs can attach to the entry and return of kernel functions")
 }

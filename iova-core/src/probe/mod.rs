@@ -124,6 +124,13 @@ pub enum ProbeError {
     },
 }
 
+/// Tries whether a program may be loaded for the function that counts most; `Ok` where this kernel has none.
+pub fn try_tracing(kernel: &Kernel) -> std::io::Result<()> {
+    let mut hooks = hooks::HOOKS.iter().filter(|hook| hook.role == Role::Alloc);
+    let hook = hooks.find(|hook| kernel.hookable(hook.target));
+    hook.and_then(|hook| kernel.btf.function(hook.target)).map_or(Ok(()), sys::try_tracing)
+}
+
 /// The attached programs and the running totals.
 pub struct Tracer {
     ebpf: Ebpf,
