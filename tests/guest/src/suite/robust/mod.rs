@@ -50,5 +50,7 @@ pub(crate) const PASSTHROUGH: &[(&str, Test)] = &[("robust.passthrough", hosts::
 
 pub(crate) const OFF: &[(&str, Test)] = &[("robust.no_iommu", hosts::no_iommu)];
 
-pub(crate) const LOCKDOWN: &[(&str, Test)] =
-    &[("robust.lockdown_counts_on", hosts::lockdown), ("robust.lockdown_unprivileged", rights::unprivileged)];
+pub(crate) const LOCKDOWN: &[(&str, Test)] = &[
+    ("robust.lockdown_counts_on", hosts::lockdown),
+    ("robust.lockdown_unprivileged", rights::unprivileged_in_lockdown),
+];

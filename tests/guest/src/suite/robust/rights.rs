@@ -18,10 +18,19 @@ const SYSLOG: libc::c_ulong = 34;
 const PERFMON: libc::c_ulong = 38;
 
 pub(super) fn unprivileged() -> Result<Outcome> {
+    without_rights("run as root")
+}
+
+/// Root could not read the state of the allocator either.
+pub(super) fn unprivileged_in_lockdown() -> Result<Outcome> {
+    without_rights("lockdown=confidentiality closes /proc/kcore")
+}
+
+fn without_rights(no_state: &str) -> Result<Outcome> {
     let doctor = as_nobody(&["doctor"])?.code(2)?;
     doctor.says(&["missing ebpf rights this process lacks CAP_BPF and CAP_PERFMON", "run as root"])?;
     let devices = as_nobody(&["devices"])?.code(0)?;
-    devices.quiet()?.says(&["00:04.0", "nvme0n1", "missing:", "run as root"])?;
+    devices.quiet()?.says(&["00:04.0", "nvme0n1", "missing:", no_state])?;
     let report = as_nobody(&["report", "--duration", "10ms"])?.code(2)?;
     ensure!(report.stdout.is_empty(), "a report without rights");
     report.sentence(&["CAP_BPF and CAP_PERFMON", "run as root"])?;
