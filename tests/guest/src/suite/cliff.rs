@@ -10,8 +10,8 @@ use crate::{Outcome, Test};
 pub(crate) const TESTS: &[(&str, Test)] =
     &[("cliff.large_allocations_are_slow", slow), ("cliff.fallback_to_64_bits", fallback)];
 
-/// Holes of 64 KiB, and room for a few blocks of 256 KiB at the top: see the load module for why that is the worst.
-const FRAGMENT: &str = "fragment mask=64 size=64K hole=64K high=256K slots=32 keep=cliff";
+/// Holes of 32 KiB, and room for a few blocks of 256 KiB at the top: see the load module for why that is the worst.
+const FRAGMENT: &str = "fragment mask=64 size=32K hole=32K high=256K slots=32 keep=cliff";
 /// Half of the allocations are of 2 MiB, for which no hole is large enough. Each burst waits until the frees of the one
 /// before have made the allocator forget that it failed.
 const TRAFFIC: &str = "loop mask=64 sizes=2M,256K count=160 burst=2 pause_us=20000 time";

@@ -15,10 +15,8 @@ use crate::{Outcome, Test};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("nest.hard_interrupt", || nested("default", "size=12K other_size=96K")),
-    ("nest.hard_interrupt_in_tree_search", || nested("default", "size=260K other_size=1M")),
-    ("nest.soft_interrupt", || nested("default", "size=12K other_size=96K context=soft")),
-    ("nest.light", || nested("light", "size=12K other_size=96K")),
-    ("nest.full", || nested("full", "size=260K other_size=96K")),
+    ("nest.hard_interrupt_light", || nested("light", "size=260K other_size=96K")),
+    ("nest.soft_interrupt_full", || nested("full", "size=260K other_size=1M context=soft")),
 ];
 
 /// So many interrupts have to hit inside a map or an unmap.

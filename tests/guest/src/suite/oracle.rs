@@ -29,9 +29,14 @@ const PHASES: &[(&str, &[&str])] = &[
     ("half of them freed", &["release keep=a every=2", "release keep=c first=3 count=9; drain"]),
     ("all of them freed", &["release keep=*; drain"]),
     ("caches flushed", &["flush"]),
-    ("full and fragmented", &["fragment mask=64 size=256K hole=512K keep=d"]),
-    ("above 4 GiB", &["hold mask=64 size=2M count=10 keep=e", "hold mask=64 size=4K count=300 keep=f"]),
-    ("empty again", &["release keep=*; drain; flush"]),
+    (
+        "full and fragmented, and above 4 GiB",
+        &[
+            "fragment mask=64 size=256K hole=512K keep=d",
+            "hold mask=64 size=2M count=10 keep=e",
+            "hold mask=64 size=4K count=300 keep=f",
+        ],
+    ),
 ];
 
 fn equals_locked_walk() -> Result<Outcome> {
