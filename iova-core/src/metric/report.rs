@@ -55,7 +55,8 @@ pub(super) const TABLE: &[&[Metric]] = &[
             "quality.frames_lost",
             Count,
             |r| r.quality.frames_lost,
-            "Calls that were counted but not timed, because their entry record was gone at return.",
+            "Calls that were counted, but neither timed nor looked into (alloc.slow, alloc.sac_attempts, ...), because \
+             their entry record was gone at return.",
             COUNTED
         ),
         metric!(

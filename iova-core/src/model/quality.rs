@@ -69,7 +69,10 @@ fn notes(counts: &sample::Quality) -> Vec<String> {
     let events = counts.events_limited + counts.events_lost;
     let all = [
         (counts.recursion_misses, "probe runs were skipped by the kernel: all counts are lower bounds"),
-        (counts.frames_lost, "calls were counted but not timed: percentiles leave them out"),
+        (
+            counts.frames_lost,
+            "calls were counted, but not timed and not looked into: percentiles, slow and SAC counts leave them out",
+        ),
         (counts.no_slot, "calls belong to devices without a slot of their own: see device \"other\""),
         (events, "events were dropped: faults and fallbacks may be more than shown"),
         (
@@ -90,6 +93,9 @@ pub(super) fn approximate(counts: &sample::Quality) -> Vec<&'static str> {
         prefixes.extend(["alloc", "free", "map", "cache", "policy.effective_high_ratio"]);
     } else if counts.frames_lost > 0 {
         prefixes.extend(["alloc.latency_ns", "free.latency_ns", "map.latency_ns"]);
+        // What happened inside a call is noted in its frame.
+        prefixes.extend(["alloc.slow", "alloc.slow_ratio", "alloc.sac_attempts", "alloc.sac_failed"]);
+        prefixes.extend(["alloc.tree_failed", "cache"]);
     }
     if counts.faults_from_log || counts.events_limited + counts.events_lost > 0 {
         prefixes.push("faults");

@@ -204,6 +204,8 @@ fn lost_data_marks_what_it_touches() {
     assert!(clean.quality.notes.is_empty() && only(&clean).approximate.is_empty());
     let lost = with(Quality { frames_lost: 3, ..Quality::default() });
     assert!(only(&lost).is_approximate("alloc.latency_ns.p99") && !only(&lost).is_approximate("alloc.count"));
+    // What happened inside a call is lost with its entry record.
+    assert!(only(&lost).is_approximate("alloc.slow") && only(&lost).is_approximate("alloc.sac_failed"));
     let missed = with(Quality { recursion_misses: 1, ..Quality::default() });
     assert!(only(&missed).is_approximate("alloc.count") && !only(&missed).is_approximate("allocator"));
     assert_eq!(missed.quality.notes.len(), 1);
