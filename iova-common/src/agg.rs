@@ -101,8 +101,10 @@ pub struct QualityAgg {
     pub frames_lost: u64,
     /// Calls of the inner functions that belonged to no open allocation (other users of iova.c).
     pub inner_unowned: u64,
-    /// Events not sent because the rate limit was reached.
+    /// Events not sent because the rate limit was reached; faults apart.
     pub events_limited: u64,
+    /// Faults not sent because their own rate limit was reached.
+    pub faults_limited: u64,
     /// Events not sent because the ring was full.
     pub events_lost: u64,
     /// Device look-ups that ended in [`SLOT_OTHER`].

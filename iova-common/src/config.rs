@@ -10,7 +10,7 @@ pub struct Config {
     pub free_sample_mask: u32,
     /// Allocations at or above this many ns send a [`crate::event::Kind::SlowCall`]; 0 = never.
     pub slow_call_ns: u64,
-    /// Events per CPU and second before the rate limit starts to count instead of send.
+    /// Events per CPU and second, and as many faults, before the rate limit starts to count instead of send.
     pub events_per_second: u32,
     /// 1 if unmaps are timed at all, else only counted.
     pub free_latency: u32,

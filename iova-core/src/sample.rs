@@ -106,8 +106,10 @@ pub struct Quality {
     pub frames_lost: u64,
     /// Calls of allocator functions that belonged to no device allocation seen by us.
     pub inner_unowned: u64,
-    /// Events dropped: over the rate limit.
+    /// Events dropped: over the rate limit. Faults have their own.
     pub events_limited: u64,
+    /// Faults dropped: over their rate limit.
+    pub faults_limited: u64,
     /// Events dropped: ring full.
     pub events_lost: u64,
     /// Counted for "other": more devices than slots.

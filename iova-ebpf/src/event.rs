@@ -13,8 +13,10 @@ const SECOND: u64 = 1_000_000_000;
 pub struct Budget {
     /// When the current second began.
     since: u64,
-    /// Events sent in it.
+    /// Events sent in it, faults not counted.
     sent: u64,
+    /// Faults sent in it: a storm of failed allocations must not hide them, nor the other way round.
+    faults: u64,
 }
 
 /// What is known about an event; see [`Event`] for the fields.
@@ -34,25 +36,32 @@ impl Facts {
     pub const NONE: Self = Self { dev: 0, iovad: 0, addr: 0, size: 0, arg: 0, slot: 0, stack: -1 };
 }
 
-/// True if one more event fits the budget.
+/// True if one more event of this kind fits the budget.
 #[inline(always)]
-fn allowed(now: u64) -> bool {
+fn allowed(now: u64, fault: bool) -> bool {
     let Some(budget) = BUDGET.get_ptr_mut(0) else { return false };
     let budget = unsafe { &mut *budget };
     if now.wrapping_sub(budget.since) > SECOND {
         budget.since = now;
         budget.sent = 0;
+        budget.faults = 0;
     }
-    budget.sent += 1;
-    budget.sent <= u64::from(config!(events_per_second))
+    let sent = if fault { &mut budget.faults } else { &mut budget.sent };
+    *sent += 1;
+    *sent <= u64::from(config!(events_per_second))
 }
 
 /// Sends an event, or counts that it was not sent.
 #[inline(always)]
 pub fn send(kind: Kind, facts: Facts) {
     let ns = unsafe { bpf_ktime_get_ns() };
-    if !allowed(ns) {
-        lost!(events_limited);
+    let fault = matches!(kind, Kind::Fault | Kind::FaultIntel);
+    if !allowed(ns, fault) {
+        if fault {
+            lost!(faults_limited);
+        } else {
+            lost!(events_limited);
+        }
         return;
     }
     let Some(mut entry) = EVENTS.reserve(0) else {

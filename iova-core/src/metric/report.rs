@@ -72,7 +72,15 @@ pub(super) const TABLE: &[&[Metric]] = &[
             "quality.events_limited",
             Count,
             |r| r.quality.events_limited,
-            "Rare events that were not sent because the rate limit was reached.",
+            "Rare events other than faults that were not sent because the rate limit was reached.",
+            COUNTED
+        ),
+        metric!(
+            Report,
+            "quality.faults_limited",
+            Count,
+            |r| r.quality.faults_limited,
+            "DMA faults that were not sent because their own rate limit was reached.",
             COUNTED
         ),
         metric!(

@@ -174,6 +174,7 @@ impl Counters for Quality {
             frames_lost: self.frames_lost.since(&earlier.frames_lost),
             inner_unowned: self.inner_unowned.since(&earlier.inner_unowned),
             events_limited: self.events_limited.since(&earlier.events_limited),
+            faults_limited: self.faults_limited.since(&earlier.faults_limited),
             events_lost: self.events_lost.since(&earlier.events_lost),
             no_slot: self.no_slot.since(&earlier.no_slot),
             faults_from_log: self.faults_from_log,
@@ -187,6 +188,7 @@ impl Counters for Quality {
         self.frames_lost.add(&more.frames_lost);
         self.inner_unowned.add(&more.inner_unowned);
         self.events_limited.add(&more.events_limited);
+        self.faults_limited.add(&more.faults_limited);
         self.events_lost.add(&more.events_lost);
         self.no_slot.add(&more.no_slot);
         self.faults_from_log = more.faults_from_log;

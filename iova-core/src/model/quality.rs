@@ -23,6 +23,8 @@ pub struct Quality {
     pub inner_unowned: u64,
     /// Events dropped over the rate limit.
     pub events_limited: u64,
+    /// Faults dropped over their rate limit.
+    pub faults_limited: u64,
     /// Events dropped because the ring was full.
     pub events_lost: u64,
     /// Calls counted for "other" because no device slot was left.
@@ -44,6 +46,7 @@ impl Quality {
             frames_lost,
             inner_unowned,
             events_limited,
+            faults_limited,
             events_lost,
             no_slot,
             faults_from_log: _,
@@ -55,6 +58,7 @@ impl Quality {
             frames_lost,
             inner_unowned,
             events_limited,
+            faults_limited,
             events_lost,
             no_slot,
             alloc_sampling,
@@ -66,7 +70,6 @@ impl Quality {
 }
 
 fn notes(counts: &sample::Quality) -> Vec<String> {
-    let events = counts.events_limited + counts.events_lost;
     let all = [
         (counts.recursion_misses, "probe runs were skipped by the kernel: all counts are lower bounds"),
         (
@@ -74,7 +77,12 @@ fn notes(counts: &sample::Quality) -> Vec<String> {
             "calls were counted, but not timed and not looked into: percentiles, slow and SAC counts leave them out",
         ),
         (counts.no_slot, "calls belong to devices without a slot of their own: see device \"other\""),
-        (events, "events were dropped: faults and fallbacks may be more than shown"),
+        (counts.events_limited, "single events were over the rate limit and only counted"),
+        (counts.faults_limited, "faults were over the rate limit: there are more than shown"),
+        (
+            counts.events_lost,
+            "events were lost in a full buffer: faults and fallbacks may be more than shown",
+        ),
         (
             counts.inner_unowned,
             "allocator calls belong to no call that was seen: users outside the DMA layer, or skipped probe runs",
@@ -97,7 +105,7 @@ pub(super) fn approximate(counts: &sample::Quality) -> Vec<&'static str> {
         prefixes.extend(["alloc.slow", "alloc.slow_ratio", "alloc.sac_attempts", "alloc.sac_failed"]);
         prefixes.extend(["alloc.tree_failed", "cache"]);
     }
-    if counts.faults_from_log || counts.events_limited + counts.events_lost > 0 {
+    if counts.faults_from_log || counts.faults_limited + counts.events_lost > 0 {
         prefixes.push("faults");
     }
     prefixes

@@ -113,7 +113,7 @@ counters!(DomainAgg {
     low_added, low_removed, high_added, high_removed, nodes_added, nodes_removed, low_reserved, cpu_cache_flushes ;
     lock_wait, fq_timer ;
 });
-counters!(QualityAgg { frames_lost, inner_unowned, events_limited, events_lost, no_slot, no_domain_slot ; ; });
+counters!(QualityAgg { frames_lost, inner_unowned, events_limited, faults_limited, events_lost, no_slot, no_domain_slot ; ; });
 
 impl Counters for DeviceAgg {
     const ZERO: Self = Self {
@@ -316,6 +316,7 @@ fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
         frames_lost: lost.frames_lost,
         inner_unowned: lost.inner_unowned,
         events_limited: lost.events_limited,
+        faults_limited: lost.faults_limited,
         events_lost: lost.events_lost,
         no_slot: lost.no_slot + lost.no_domain_slot,
         faults_from_log: tracer.log.is_some(),
