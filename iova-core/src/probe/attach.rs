@@ -29,6 +29,7 @@ impl Loader {
     pub fn new() -> Self {
         let mut loader = EbpfLoader::new();
         loader.btf(None);
+        sys::give_back_memory();
         Self(loader)
     }
 }

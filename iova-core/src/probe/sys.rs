@@ -161,3 +161,12 @@ pub(super) fn monotonic_ns() -> u64 {
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
+
+/// Gives memory that was freed back to the system: an allocator keeps it otherwise, in pieces too small to be of use.
+pub(super) fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it touches only what is free.
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}
