@@ -13,11 +13,13 @@ struct Fake {
     inventory: Inventory,
     attached: Result<bool, Stop>,
     readings: u64,
+    /// Somebody presses Ctrl-C while it attaches.
+    impatient: bool,
 }
 
 impl Fake {
     fn new() -> Self {
-        Self { inventory: fixtures::inventory(), attached: Ok(false), readings: 0 }
+        Self { inventory: fixtures::inventory(), attached: Ok(false), readings: 0, impatient: false }
     }
 }
 
@@ -35,6 +37,10 @@ impl Source for Fake {
     }
 
     fn attach(&mut self, _: Profile, _: &Inventory) -> Result<(), Stop> {
+        if self.impatient {
+            // SAFETY: raise gets no pointers; the signal is blocked, or the test rightly dies.
+            unsafe { libc::raise(libc::SIGINT) };
+        }
         self.attached = Ok(self.attached.clone().map(|_| true)?);
         Ok(())
     }
@@ -106,6 +112,15 @@ fn without_translation_nothing_is_attached_and_nobody_waits() {
     let report = measure(&mut fake, &plan(millis(60_000))).unwrap();
     assert!(start.elapsed() < Duration::from_secs(30));
     assert_eq!(report.findings[0].id, "no-iova-allocation");
+}
+
+#[test]
+fn an_interrupt_while_it_still_attaches_gets_its_report() {
+    let mut fake = Fake::new();
+    fake.impatient = true;
+    let report = measure(&mut fake, &plan(millis(60_000))).unwrap();
+    assert!(report.interrupted);
+    assert_eq!(fake.readings, 2, "at the start and at the end");
 }
 
 #[test]

@@ -52,5 +52,6 @@ pub(crate) const OFF: &[(&str, Test)] = &[("robust.no_iommu", hosts::no_iommu)];
 
 pub(crate) const LOCKDOWN: &[(&str, Test)] = &[
     ("robust.lockdown_counts_on", hosts::lockdown),
+    ("robust.lockdown_device_removed_and_added", hotplug::in_lockdown),
     ("robust.lockdown_unprivileged", rights::unprivileged_in_lockdown),
 ];
