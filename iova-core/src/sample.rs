@@ -1,5 +1,7 @@
 //! One reading of all counters: raw, cumulative since attach, summed over CPUs. Live reading and replay make the same.
 
+use std::collections::BTreeMap;
+
 use iova_common::agg::ORDERS;
 use iova_common::hist;
 
@@ -102,6 +104,8 @@ pub struct DomainCounters {
 pub struct Quality {
     /// Program runs skipped by the kernel because the program was already running on that CPU.
     pub recursion_misses: u64,
+    /// The same, by the metric that the skipped programs measure.
+    pub missed: BTreeMap<&'static str, u64>,
     /// Calls counted, but without latency, because their entry record was lost.
     pub frames_lost: u64,
     /// Calls of allocator functions that belonged to no device allocation seen by us.

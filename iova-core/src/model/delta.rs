@@ -167,10 +167,19 @@ impl Counters for DomainCounters {
     }
 }
 
+fn since_entry(now: &u64, metric: &str, earlier: &Quality) -> u64 {
+    now.since(earlier.missed.get(metric).unwrap_or(&0))
+}
+
 impl Counters for Quality {
     fn since(&self, earlier: &Self) -> Self {
         Self {
             recursion_misses: self.recursion_misses.since(&earlier.recursion_misses),
+            missed: self
+                .missed
+                .iter()
+                .map(|(metric, now)| (*metric, since_entry(now, metric, earlier)))
+                .collect(),
             frames_lost: self.frames_lost.since(&earlier.frames_lost),
             inner_unowned: self.inner_unowned.since(&earlier.inner_unowned),
             events_limited: self.events_limited.since(&earlier.events_limited),
@@ -185,6 +194,9 @@ impl Counters for Quality {
 
     fn add(&mut self, more: &Self) {
         self.recursion_misses.add(&more.recursion_misses);
+        for (metric, more) in &more.missed {
+            self.missed.entry(metric).or_default().add(more);
+        }
         self.frames_lost.add(&more.frames_lost);
         self.inner_unowned.add(&more.inner_unowned);
         self.events_limited.add(&more.events_limited);

@@ -43,6 +43,7 @@ impl Quality {
     pub(super) fn new(counts: &sample::Quality, unknown: Vec<Unknown>) -> Self {
         let sample::Quality {
             recursion_misses,
+            missed: _,
             frames_lost,
             inner_unowned,
             events_limited,
@@ -71,7 +72,7 @@ impl Quality {
 
 fn notes(counts: &sample::Quality) -> Vec<String> {
     let all = [
-        (counts.recursion_misses, "probe runs were skipped by the kernel: all counts are lower bounds"),
+        (counts.recursion_misses, "probe runs were skipped by the kernel: what they count are lower bounds"),
         (
             counts.frames_lost,
             "calls were counted, but not timed and not looked into: percentiles, slow and SAC counts leave them out",
@@ -96,17 +97,43 @@ fn notes(counts: &sample::Quality) -> Vec<String> {
 
 /// The metric prefixes that `counts` make approximate for every device.
 pub(super) fn approximate(counts: &sample::Quality) -> Vec<&'static str> {
-    let mut prefixes = Vec::new();
-    if counts.recursion_misses > 0 {
-        prefixes.extend(["alloc", "free", "map", "cache", "policy.effective_high_ratio"]);
-    } else if counts.frames_lost > 0 {
-        prefixes.extend(["alloc.latency_ns", "free.latency_ns", "map.latency_ns"]);
-        // What happened inside a call is noted in its frame.
-        prefixes.extend(["alloc.slow", "alloc.slow_ratio", "alloc.sac_attempts", "alloc.sac_failed"]);
-        prefixes.extend(["alloc.tree_failed", "cache"]);
+    let missed = counts.missed.iter().filter(|(_, runs)| **runs > 0);
+    let mut prefixes: Vec<&str> = missed.flat_map(|(metric, _)| touched(metric)).copied().collect();
+    if counts.frames_lost > 0 {
+        prefixes.extend(touched("alloc.latency_ns"));
+        prefixes.extend(["free.latency_ns", "map.latency_ns"]);
     }
     if counts.faults_from_log || counts.faults_limited + counts.events_lost > 0 {
         prefixes.push("faults");
     }
+    prefixes.sort_unstable();
+    prefixes.dedup();
     prefixes
+}
+
+/// What is a lower bound or incomplete when runs of the programs for `metric` were skipped.
+fn touched(metric: &str) -> &'static [&'static str] {
+    match metric {
+        "alloc.count" => &["alloc", "cache", "policy.effective_high_ratio"],
+        // The entry of an allocation: what happens inside finds no call to belong to.
+        "alloc.latency_ns" => &[
+            "alloc.latency_ns",
+            "alloc.slow",
+            "alloc.slow_ratio",
+            "alloc.sac_attempts",
+            "alloc.sac_failed",
+            "cache",
+        ],
+        "alloc.slow" => &["alloc.slow", "alloc.slow_ratio", "alloc.sac_failed", "alloc.tree_failed", "cache"],
+        "alloc.sac_attempts" => &["alloc.sac_attempts"],
+        "cache.flushes" => &["cache.flushes"],
+        "free.count" => &["free"],
+        "free.latency_ns" => &["free.latency_ns"],
+        "map.latency_ns" => &["map"],
+        "lock.wait_ns" => &["lock"],
+        "faults.count" => &["faults"],
+        "low_space.peak_used_bytes" => &["low_space.peak_used_bytes"],
+        "flush_queue.timer_ns" => &["flush_queue"],
+        _ => &[],
+    }
 }

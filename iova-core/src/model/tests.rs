@@ -206,9 +206,13 @@ fn lost_data_marks_what_it_touches() {
     assert!(only(&lost).is_approximate("alloc.latency_ns.p99") && !only(&lost).is_approximate("alloc.count"));
     // What happened inside a call is lost with its entry record.
     assert!(only(&lost).is_approximate("alloc.slow") && only(&lost).is_approximate("alloc.sac_failed"));
-    let missed = with(Quality { recursion_misses: 1, ..Quality::default() });
+    let one = |metric| Quality { recursion_misses: 1, missed: [(metric, 1)].into(), ..Quality::default() };
+    let missed = with(one("alloc.count"));
     assert!(only(&missed).is_approximate("alloc.count") && !only(&missed).is_approximate("allocator"));
+    assert!(!only(&missed).is_approximate("free.count"));
     assert_eq!(missed.quality.notes.len(), 1);
+    let timer = with(one("flush_queue.timer_ns"));
+    assert!(!only(&timer).is_approximate("alloc.count"), "a skipped timer run says nothing of allocations");
 }
 
 #[test]

@@ -5,13 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use aya::Ebpf;
 use aya::maps::{HashMap, Map, MapData};
-use aya::programs::Program;
 use aya::util::nr_cpus;
 use iova_common::agg::{DeviceAgg, DeviceInfo, DomainAgg, Latency, MapAgg, ORDERS, QualityAgg, SLOT_OTHER};
 use iova_common::config::Config;
 use iova_common::hist::BUCKETS;
 
-use super::hooks::Role;
+use super::hooks::{HOOKS, Role};
 use super::{ProbeError, Profile, Tracer, events, sys};
 use crate::sample::{
     AllocCounters, DeviceCounters, DomainCounters, FreeCounters, Histogram, Quality, Sample,
@@ -309,10 +308,11 @@ fn domains(tracer: &mut Tracer) -> Result<Vec<DomainCounters>, ProbeError> {
 fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
     let lost: Vec<QualityAgg> = read_array(per_cpu(&tracer.ebpf, "QUALITY")?, 1, tracer.totals.cpus)?;
     let lost = lost.first().copied().unwrap_or_default();
-    let misses = tracer.ebpf.programs().filter_map(|(_, program)| misses(program)).sum();
+    let missed = missed(&tracer.ebpf);
     let Config { alloc_sample_mask, free_sample_mask, free_latency, .. } = tracer.totals.config;
     Ok(Quality {
-        recursion_misses: misses,
+        recursion_misses: missed.values().sum(),
+        missed,
         frames_lost: lost.frames_lost,
         inner_unowned: lost.inner_unowned,
         events_limited: lost.events_limited,
@@ -325,7 +325,13 @@ fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
     })
 }
 
-fn misses(program: &Program) -> Option<u64> {
-    let fd = program.fd().ok()?;
-    sys::recursion_misses(fd.as_fd())
+/// Skipped runs, by what is not measured then.
+fn missed(ebpf: &Ebpf) -> BTreeMap<&'static str, u64> {
+    let mut missed = BTreeMap::new();
+    for (name, program) in ebpf.programs() {
+        let Some(hook) = HOOKS.iter().find(|hook| hook.program == name) else { continue };
+        let Some(runs) = program.fd().ok().and_then(|fd| sys::recursion_misses(fd.as_fd())) else { continue };
+        *missed.entry(hook.role.metric()).or_insert(0) += runs;
+    }
+    missed
 }
