@@ -30,7 +30,7 @@ while [ $(($(devmem $((bar + 0x98)) 64) & 1)) = 1 ]; do :; done
 
 fn device_and_address() -> Result<Outcome> {
     // On virtio, the device is only behind the IOMMU once a driver was offered to it; the load sees to that.
-    drop(Load::new(EDU)?);
+    let _ready = Load::new(EDU)?;
     let before = kernel_log_has_fault()?;
     let report = Report::take(&["--", "/bin/busybox", "sh", "-c", READ, ADDRESS, EDU])?;
     ensure!(report.number("command.exit_code")? == Some(0), "the device could not be driven");
