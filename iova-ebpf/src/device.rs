@@ -85,9 +85,12 @@ fn find_or_assign(dev: Ptr, iovad: impl FnOnce() -> Ptr) -> u32 {
 #[inline(always)]
 pub fn forget(dev: Ptr) {
     let key = dev as u64;
-    let Some(info) = DEVICE_SLOTS.get_ptr(key) else { return };
-    let number = unsafe { (*info).slot };
+    // Told of idle devices too: the next one may be at the same address.
+    let number = DEVICE_SLOTS.get_ptr(key).map_or(SLOT_OTHER, |info| unsafe { (*info).slot });
     event::send(Kind::DeviceGone, event::Facts { dev: key, slot: number, ..event::Facts::NONE });
+    if number == SLOT_OTHER {
+        return;
+    }
     let _ = DEVICE_SLOTS.remove(key);
     unsafe { hint(dev).write_volatile(SLOT_OTHER) };
 }

@@ -86,6 +86,8 @@ pub struct Model {
     pub(super) added: BTreeSet<usize>,
     pub(super) faults: BTreeMap<Culprit, FaultLog>,
     pub(super) fell_back: BTreeSet<u64>,
+    /// Where devices were that the probes saw go.
+    gone: BTreeSet<u64>,
     /// The slowest calls, slowest first.
     pub(super) slow_calls: Vec<RawSlowCall>,
     /// Most low pages put into the tree since the start, per domain.
@@ -110,6 +112,7 @@ impl Model {
             added: BTreeSet::new(),
             faults: BTreeMap::new(),
             fell_back: BTreeSet::new(),
+            gone: BTreeSet::new(),
             slow_calls: Vec::new(),
             peak_low_pages: BTreeMap::new(),
             unknown: Vec::new(),
@@ -174,6 +177,9 @@ impl Model {
 
     /// True if the probes saw it go, even if another one is in its place now.
     fn was_removed(&self, device: &Device) -> bool {
+        if device.dev.is_some_and(|dev| self.gone.contains(&dev)) {
+            return true;
+        }
         let alone = || self.inventory.devices.iter().filter(|other| other.group == device.group).count() == 1;
         self.devices.iter().filter(|(_, run)| run.last.gone).any(|((dev, _), run)| match device.dev {
             Some(ours) => ours == *dev,
@@ -233,12 +239,11 @@ impl Model {
                 self.slow_calls.sort_by_key(|call| std::cmp::Reverse(call.duration_ns));
                 self.slow_calls.truncate(SLOW_CALLS_KEPT);
             }
+            What::DeviceGone => {
+                self.gone.insert(event.dev);
+            }
             // Counted by the counters, or shown by the inventories.
-            What::SacFailed { .. }
-            | What::AllocFailed { .. }
-            | What::CacheFlush
-            | What::DeviceGone
-            | What::DeviceNew => {}
+            What::SacFailed { .. } | What::AllocFailed { .. } | What::CacheFlush | What::DeviceNew => {}
         }
     }
 }

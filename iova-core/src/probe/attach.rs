@@ -61,7 +61,7 @@ pub(super) fn attach(
         .map_max_entries("MAPS", if profile >= Profile::Full { slots } else { 1 })
         .map_max_entries("DOMAINS", slots)
         .load(OBJECT)
-        .map_err(|error| load_error(kernel, error))?;
+        .map_err(load_error)?;
     give_out(&mut ebpf, "FREE_SLOTS", 1..slots)?;
     give_out(&mut ebpf, "FREE_DOMAIN_SLOTS", 0..slots)?;
     let btf = types_of_hooks(kernel)?;
@@ -109,18 +109,14 @@ fn usable(kernel: &Kernel, profile: Profile, role: Role) -> bool {
     HOOKS.iter().any(|hook| hook.role == role && hook.from <= profile && exists(kernel, hook))
 }
 
-fn load_error(kernel: &Kernel, error: EbpfError) -> ProbeError {
+fn load_error(error: EbpfError) -> ProbeError {
     let denied = match &error {
         EbpfError::MapError(aya::maps::MapError::CreateError { io_error, .. }) => {
             io_error.kind() == std::io::ErrorKind::PermissionDenied
         }
         _ => false,
     };
-    match kernel.lockdown() {
-        Lockdown::Confidentiality if denied => ProbeError::LockedDown,
-        _ if denied => ProbeError::NotPermitted,
-        _ => ProbeError::Load(error),
-    }
+    if denied { ProbeError::NotPermitted } else { ProbeError::Load(error) }
 }
 
 /// The map called `name`.

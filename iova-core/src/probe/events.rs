@@ -13,8 +13,6 @@ pub(super) struct Read {
     pub(super) events: Vec<Event>,
     /// Devices that appeared.
     pub(super) devices: Vec<DeviceInfo>,
-    /// Slots of devices that were removed.
-    pub(super) gone: Vec<u32>,
 }
 
 pub(super) fn drain(tracer: &mut Tracer) -> Result<Read, ProbeError> {
@@ -28,13 +26,12 @@ pub(super) fn drain(tracer: &mut Tracer) -> Result<Read, ProbeError> {
             raw.push(unsafe { item.as_ptr().cast::<event::Event>().read_unaligned() });
         }
     }
-    let of = |kind: Kind| raw.iter().filter(move |raw| Kind::from_u32(raw.kind) == Some(kind));
-    let devices = of(Kind::DeviceNew).map(device).collect();
-    let gone = of(Kind::DeviceGone).map(|raw| raw.slot).collect();
+    let new = raw.iter().filter(|raw| Kind::from_u32(raw.kind) == Some(Kind::DeviceNew));
+    let devices = new.map(device).collect();
     let mut events: Vec<Event> = raw.iter().filter_map(|raw| decode(tracer, raw)).collect();
     events.extend(tracer.log.as_mut().map(kmsg::Log::faults).into_iter().flatten());
     events.sort_by_key(|event| event.ns);
-    Ok(Read { events, devices, gone })
+    Ok(Read { events, devices })
 }
 
 fn device(raw: &event::Event) -> DeviceInfo {

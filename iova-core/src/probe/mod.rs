@@ -89,12 +89,6 @@ pub enum ProbeError {
          (kernels before 5.8: CAP_SYS_ADMIN)"
     )]
     NotPermitted,
-    /// lockdown=confidentiality.
-    #[error(
-        "lockdown=confidentiality forbids reading kernel memory from eBPF: boot with lockdown=integrity or none to \
-         measure"
-    )]
-    LockedDown,
     /// The object could not be loaded.
     #[error("the eBPF object can't be loaded: {0}")]
     Load(#[from] aya::EbpfError),

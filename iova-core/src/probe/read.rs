@@ -27,8 +27,8 @@ pub(super) struct Totals {
     devices: BTreeMap<u32, DeviceTotals>,
     domains: BTreeMap<u64, [Wide; 2]>,
     infos: BTreeMap<u32, DeviceInfo>,
-    /// Slots of devices that were removed; none is given out twice.
-    gone: BTreeSet<u32>,
+    /// Slots of devices that are still there. None is given out twice.
+    alive: BTreeSet<u32>,
 }
 
 #[derive(Default)]
@@ -72,7 +72,7 @@ impl Totals {
             devices: BTreeMap::new(),
             domains: BTreeMap::new(),
             infos: BTreeMap::new(),
-            gone: BTreeSet::new(),
+            alive: BTreeSet::new(),
         })
     }
 }
@@ -214,18 +214,25 @@ pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
     for info in read.devices {
         tracer.totals.infos.entry(info.slot).or_insert(info);
     }
-    tracer.totals.gone.extend(read.gone);
+    tracer.totals.alive = alive(tracer)?;
     let devices = devices(tracer, &aggs, &maps);
     let domains = domains(tracer)?;
     let quality = quality(tracer)?;
     Ok(Sample { ns, devices, domains, quality, events: read.events })
 }
 
+/// Asked one by one, because a walk through a table that changes may miss some.
+fn alive(tracer: &Tracer) -> Result<BTreeSet<u32>, ProbeError> {
+    let slots = hash::<u64, DeviceInfo>(&tracer.ebpf, "DEVICE_SLOTS")?;
+    let has = |info: &&DeviceInfo| slots.get(&info.dev, 0).is_ok_and(|now| now.slot == info.slot);
+    Ok(tracer.totals.infos.values().filter(has).map(|info| info.slot).collect())
+}
+
 fn devices(tracer: &mut Tracer, aggs: &[DeviceAgg], maps: &[MapAgg]) -> Vec<DeviceCounters> {
     let (fast, search) = (tracer.has(Role::Fast), tracer.has(Role::Search));
     let free_latency = tracer.has(Role::FreeLatency);
     let map_latency = tracer.has(Role::Map) && tracer.has(Role::MapEntry);
-    let Totals { devices, infos, gone, .. } = &mut tracer.totals;
+    let Totals { devices, infos, alive, .. } = &mut tracer.totals;
     let mut counters = Vec::new();
     for (slot, agg) in (0..).zip(aggs) {
         let used = agg.free_count != 0 || agg.alloc_by_order.iter().any(|n| *n != 0);
@@ -258,7 +265,7 @@ fn devices(tracer: &mut Tracer, aggs: &[DeviceAgg], maps: &[MapAgg]) -> Vec<Devi
             iovad: info.iovad,
             group: u32::try_from(info.group).ok(),
             generation: 0,
-            gone: gone.contains(&slot),
+            gone: slot != SLOT_OTHER && !alive.contains(&slot),
             alloc,
             free,
             map,

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use super::run::{Running, allocations, device};
-use super::{NIC, NVME, load};
+use super::{IDLE, NIC, NVME, load};
 use crate::Outcome;
 
 /// Drivers probe in the background.
@@ -30,10 +30,15 @@ pub(super) fn removed_and_added() -> Result<Outcome> {
     for bdf in [NVME, NIC] {
         load::pairs(bdf, 10_000)?;
     }
+    // No driver ever used it.
+    replug(IDLE, &format!("/sys/bus/pci/devices/{IDLE}"))?;
     load::network_up()?;
     let report = running.end()?.code(0)?.json()?;
     for bdf in [NVME, NIC] {
         check(&report, bdf, 20_000, 10_000)?;
+    }
+    for presence in ["removed", "added"] {
+        ensure!(allocations(device(&report, IDLE, presence)?)? == 0, "allocations of an idle device");
     }
     Ok(Outcome::Passed)
 }
