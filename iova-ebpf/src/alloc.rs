@@ -2,18 +2,17 @@
 
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_F_FAST_STACK_CMP;
-use aya_ebpf::helpers::{bpf_get_stackid, bpf_ktime_get_ns};
+use aya_ebpf::helpers::bpf_get_stackid;
 use aya_ebpf::macros::{fentry, fexit};
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 use core::ffi::c_void;
-use core::ptr::NonNull;
 use iova_common::agg::{DeviceAgg, ORDERS};
 use iova_common::event::Kind;
 
 use crate::asm::{add, at_most, narrow};
 use crate::device::{self, Slot};
 use crate::event::{self, Facts};
-use crate::frame::{self, Frame, Notes};
+use crate::frame::{self, Notes};
 use crate::hist;
 use crate::kernel::{Ptr, arg, arg_ptr, config, embedded, iovad_of, offset};
 use crate::maps::{STACKS, lost};
@@ -115,8 +114,8 @@ fn enter<F: FrontEnd>(ctx: *mut c_void) -> i32 {
 
 #[inline(always)]
 fn exit<F: FrontEnd>(ctx: *mut c_void) -> i32 {
-    let open = frame::find_alloc(ctx).map_or(core::ptr::null_mut(), NonNull::as_ptr);
-    let ns = if open.is_null() { 0 } else { duration(open) };
+    let open = frame::find_alloc(ctx);
+    let ns = if open.is_null() { 0 } else { unsafe { (*open).timer.elapsed() } };
     let Some(Slot { number, agg }) = device::slot(F::dev(ctx), || F::iovad(ctx)) else { return 0 };
     count::<F>(ctx, agg, number);
     if ns != 0 {
@@ -130,19 +129,9 @@ fn exit<F: FrontEnd>(ctx: *mut c_void) -> i32 {
         lost!(frames_lost);
     } else {
         inside::<F>(ctx, agg, number, unsafe { &mut (*open).notes });
-        unsafe { (*open).tag = 0 };
+        unsafe { (*open).timer.tag = 0 };
     }
     0
-}
-
-/// How long the call took, 0 if it was not timed.
-#[inline(always)]
-fn duration(open: *mut Frame) -> u64 {
-    let start = unsafe { (*open).start };
-    if start == 0 {
-        return 0;
-    }
-    unsafe { bpf_ktime_get_ns() }.wrapping_sub(start)
 }
 
 /// The order of the pages an allocation takes: 0..=20, larger ones in the last entry.

@@ -27,6 +27,7 @@ mod lock;
 mod map;
 mod maps;
 mod tree;
+mod way;
 
 /// The helpers these programs call are offered to GPL programs only.
 #[unsafe(link_section = "license")]

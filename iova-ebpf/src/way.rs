@@ -1,0 +1,145 @@
+//! Places for open calls: a few per kind and CPU, found by the address of the call's saved arguments.
+//!
+//! Interrupts nest strictly, so the lowest free way is always right. Two things leave a way behind. A task that is
+//! preempted may return on another CPU. And the kernel skips a program that is already running on this CPU
+//! (`__bpf_prog_enter_recur`, kernel/bpf/trampoline.c, 5.12 and later), so an interrupt at a bad moment may open a way
+//! and not close it. Such leftovers must not answer for a later call that happens to have the same depth: they are
+//! freed by the next call that proves they are stale.
+
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+
+use crate::asm::low32;
+use crate::maps::lost;
+
+/// Open calls of one kind per CPU: task, softirq, hardirq, and one to spare.
+pub const WAYS: usize = 4;
+/// log2 of a kernel stack's size and alignment (arch/x86/include/asm/page_64_types.h, without KASAN).
+const STACK_BITS: u32 = 14;
+/// A way older than this belongs to a call that returned elsewhere.
+const STALE_NS: u64 = 1_000_000_000;
+
+/// One open call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Timer {
+    /// ctx of the call, 0 if free.
+    pub tag: u64,
+    /// Entry time, 0 if this call is not timed.
+    pub start: u64,
+}
+
+impl Timer {
+    /// How long the call has taken, 0 if it was not timed.
+    #[inline(always)]
+    pub fn elapsed(&self) -> u64 {
+        if self.start == 0 {
+            return 0;
+        }
+        unsafe { bpf_ktime_get_ns() }.wrapping_sub(self.start)
+    }
+}
+
+/// An open call, and maybe more about it.
+pub trait Way {
+    /// The call.
+    fn timer(&mut self) -> &mut Timer;
+
+    /// Frees the way.
+    #[inline(always)]
+    fn close(&mut self) {
+        self.timer().tag = 0;
+    }
+}
+
+impl Way for Timer {
+    #[inline(always)]
+    fn timer(&mut self) -> &mut Timer {
+        self
+    }
+}
+
+/// A way for the call at `ctx`: the lowest free one, after freeing those whose call must have returned. Null if all are
+/// taken by calls that may still be open.
+#[inline(always)]
+pub fn free_way<W: Way, T>(ways: *mut W, ctx: *const T) -> *mut W {
+    let taken = (0..WAYS).fold(0, |taken, way| taken | unsafe { (*ways.add(way)).timer().tag });
+    if taken == 0 {
+        return ways;
+    }
+    let mut free = core::ptr::null_mut();
+    for way in [3, 2, 1, 0] {
+        let way = unsafe { &mut *ways.add(way) };
+        let tag = way.timer().tag;
+        if tag == 0 {
+            free = way;
+        } else if returned(tag, ctx) {
+            way.close();
+            free = way;
+        }
+    }
+    if free.is_null() {
+        reclaim(ways);
+    }
+    free
+}
+
+/// The way of the call at `ctx`, null if there is none.
+#[inline(always)]
+pub fn find<W: Way, T>(ways: *mut W, ctx: *const T) -> *mut W {
+    for way in 0..WAYS {
+        let way = unsafe { &mut *ways.add(way) };
+        if way.timer().tag == ctx as u64 {
+            return way;
+        }
+    }
+    core::ptr::null_mut()
+}
+
+/// True if the call with saved arguments at `tag` must have returned, because a new call at `ctx` is on the same kernel
+/// stack and not below it. Stacks are aligned to their size (THREAD_SIZE, and IRQ_STACK_SIZE on x86-64).
+#[inline(always)]
+fn returned<T>(tag: u64, ctx: *const T) -> bool {
+    let (tag, ctx) = (tag & 0xffff_ffff, low32(ctx));
+    (tag ^ ctx) >> STACK_BITS == 0 && tag <= ctx
+}
+
+/// Frees ways of calls that returned on another CPU. Called when all were taken, which no nesting of interrupts
+/// explains. Untimed ones are stamped first, so that a later call can tell.
+#[inline(always)]
+fn reclaim<W: Way>(ways: *mut W) {
+    lost!(frames_lost);
+    let now = unsafe { bpf_ktime_get_ns() };
+    for way in 0..WAYS {
+        let way = unsafe { &mut *ways.add(way) };
+        let start = way.timer().start;
+        if start == 0 {
+            way.timer().start = now;
+        } else if now.wrapping_sub(start) > STALE_NS {
+            way.close();
+        }
+    }
+}
+
+/// Opens a timed call.
+#[inline(always)]
+pub fn open<T>(timers: *mut Timer, ctx: *const T) {
+    let timer = free_way(timers, ctx);
+    if !timer.is_null() {
+        unsafe {
+            (*timer).tag = ctx as u64;
+            (*timer).start = bpf_ktime_get_ns();
+        }
+    }
+}
+
+/// Closes a timed call: its duration, if it was open.
+#[inline(always)]
+pub fn close<T>(timers: *mut Timer, ctx: *const T) -> Option<u64> {
+    let timer = find(timers, ctx);
+    if timer.is_null() {
+        return None;
+    }
+    let ns = unsafe { (*timer).elapsed() };
+    unsafe { (*timer).tag = 0 };
+    Some(ns)
+}
