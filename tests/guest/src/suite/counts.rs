@@ -7,8 +7,9 @@
 //!
 //! Threads are pinned, one to a CPU. Where the kernel may preempt a task inside a program (7.3, `PREEMPT_LAZY`), it
 //! skips that program for whoever runs on the CPU meanwhile (`prog->active`, kernel/bpf/trampoline.c), thousands of
-//! times in a row; no program can see that. It counts them, and the report then says that its counts are lower bounds:
-//! `counts.more_threads_than_cpus` checks that.
+//! times in a row; no program can see that. It counts them, and the report then marks what is a lower bound:
+//! `counts.more_threads_than_cpus` checks that. An interrupt that allocates for another device may cost a run as well
+//! (`nest`), so the other tests try again when that has made a figure too low.
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -20,7 +21,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("counts.200000_pairs_default", || exact("default", PAIRS)),
     ("counts.200000_pairs_light", || exact("light", PAIRS)),
     ("counts.full", || exact("full", FEW_PAIRS)),
-    ("counts.more_threads_than_cpus", || exact("default", CROWDED)),
+    ("counts.more_threads_than_cpus", crowded),
     ("counts.failed_allocations", failed_allocations),
     ("counts.failed_below_4g", || failed_below_4g("default")),
     ("counts.failed_below_4g_light", || failed_below_4g("light")),
@@ -35,11 +36,40 @@ const CROWDED: &str = "loop mask=64 sizes=4K,12K,32K,64K,128K,260K count=20000 t
 const SCATTER_GATHER: &str = "loop mask=64 sizes=4K,12K,64K,260K count=4000 threads=2 pin mode=sg";
 const COHERENT: &str = "loop mask=64 sizes=4K,12K,64K,260K count=1000 threads=2 pin mode=coherent";
 
+/// How often a test may try until the kernel skips nothing.
+const ATTEMPTS: u32 = 3;
+
 fn exact(profile: &str, text: &str) -> Result<Outcome> {
     let load = Load::new(EDU)?;
-    let (report, truth) = watched(&load, profile, text)?;
-    ensure!(truth.get("failed")? == 0, "the space should have been large enough");
-    agree(&report, profile, &truth)
+    repeated(profile, &load, text, |truth| {
+        ensure!(truth.get("failed")? == 0, "the space should have been large enough");
+        Ok(())
+    })
+}
+
+/// More threads than CPUs, so that they preempt each other: exact, or marked where it is not.
+fn crowded() -> Result<Outcome> {
+    let load = Load::new(EDU)?;
+    let (report, truth) = watched(&load, "default", CROWDED)?;
+    agree(&report, "default", &truth)
+}
+
+fn repeated(
+    profile: &str,
+    load: &Load,
+    text: &str,
+    expected: impl Fn(&Answer) -> Result<()>,
+) -> Result<Outcome> {
+    let mut outcome = Outcome::Passed;
+    for _ in 0..ATTEMPTS {
+        let (report, truth) = watched(load, profile, text)?;
+        expected(&truth)?;
+        outcome = agree(&report, profile, &truth)?;
+        if matches!(outcome, Outcome::Passed) {
+            break;
+        }
+    }
+    Ok(outcome)
 }
 
 /// A device confined to 32 bits whose space is full: large maps fail, small ones still fit.
@@ -47,21 +77,26 @@ fn failed_allocations() -> Result<Outcome> {
     let load = Load::new(EDU)?;
     load.run("fill32 mask=32 size=1M")?;
     // On 5.10 VT-d logs each failure: few are enough.
-    let (report, truth) = watched(&load, "default", "loop mask=32 sizes=1M,4K,2M,8K count=100")?;
+    let outcome = repeated("default", &load, "loop mask=32 sizes=1M,4K,2M,8K count=100", |truth| {
+        let failed = truth.get("failed")?;
+        ensure!(failed == 50, "half of the maps should have failed, not {failed}");
+        Ok(())
+    });
     load.clean()?;
-    ensure!(truth.get("failed")? == 50, "half of the maps should have failed, not {}", truth.get("failed")?);
-    agree(&report, "default", &truth)
+    outcome
 }
 
 /// A device that may use more than 32 bits, when the space below 4 GiB has no room for its larger maps.
 fn failed_below_4g(profile: &str) -> Result<Outcome> {
     let load = Load::new(EDU)?;
     load.run("fill32 mask=64 size=1M leave=1")?;
-    let (report, truth) =
-        watched(&load, profile, "loop mask=64 sizes=4K,2M,64K,4M count=4000 threads=2 pin")?;
+    let text = "loop mask=64 sizes=4K,2M,64K,4M count=4000 threads=2 pin";
+    let outcome = repeated(profile, &load, text, |truth| {
+        ensure!(truth.get("high")? > 0, "no map had to go above 4 GiB");
+        Ok(())
+    });
     load.clean()?;
-    ensure!(truth.get("high")? > 0, "no map had to go above 4 GiB");
-    agree(&report, profile, &truth)
+    outcome
 }
 
 /// A report of a command with the module's probes on around it.
@@ -82,7 +117,7 @@ struct Figure {
 fn agree(report: &Report, profile: &str, truth: &Answer) -> Result<Outcome> {
     let device = report.device(EDU)?;
     let missing = may_miss(report)?;
-    let mut wrong = Vec::new();
+    let (mut wrong, mut lower) = (Vec::new(), Vec::new());
     for Figure { name, reported, truth } in figures(report, truth)? {
         if profile == "light" && name == "alloc.sac_attempts" {
             unknown_with_reason(report, name, reported)?;
@@ -90,23 +125,26 @@ fn agree(report: &Report, profile: &str, truth: &Answer) -> Result<Outcome> {
         }
         let reported = reported.with_context(|| format!("{name} is null"))?;
         let least = if marked(device, name) { truth.saturating_sub(missing) } else { truth };
-        if !(least..=truth).contains(&reported) {
-            wrong.push(format!("{name} {reported}, module {truth}"));
+        let list = if (least..=truth).contains(&reported) { &mut lower } else { &mut wrong };
+        if reported != truth {
+            list.push(format!("{name} {reported}, module {truth}"));
         }
     }
     let (ours, theirs) = (by_order(&device["alloc"], "by_order")?, truth.by_order(""));
-    let lower = |(ours, theirs): (&(u64, u64), &(u64, u64))| ours.0 == theirs.0 && ours.1 <= theirs.1;
-    let lower = marked(device, "alloc.by_order") && ours.iter().zip(&theirs).all(lower);
-    if ours != theirs && !lower {
-        wrong.push(format!("alloc.by_order {ours:?}, module {theirs:?}"));
+    let bounded = |(ours, theirs): (&(u64, u64), &(u64, u64))| ours.0 == theirs.0 && ours.1 <= theirs.1;
+    let bounded = marked(device, "alloc.by_order") && ours.iter().zip(&theirs).all(bounded);
+    if ours != theirs {
+        let list = if bounded { &mut lower } else { &mut wrong };
+        list.push(format!("alloc.by_order {ours:?}, module {theirs:?}"));
     }
     ensure!(wrong.is_empty(), "{}; quality {}", wrong.join("; "), report.quality());
-    if missing > 0 {
-        return Ok(Outcome::Skipped(format!(
-            "the kernel kept {missing} events from the programs; the report marks that, and no count is lower by more"
-        )));
+    if lower.is_empty() {
+        return Ok(Outcome::Passed);
     }
-    Ok(Outcome::Passed)
+    let lower = lower.join("; ");
+    Ok(Outcome::Skipped(format!(
+        "the kernel skipped programs, which the report counts ({missing}) and marks: {lower}"
+    )))
 }
 
 /// By how much a marked figure may be too low: by each program run that the kernel skipped, and by what happened inside
