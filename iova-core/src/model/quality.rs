@@ -122,10 +122,12 @@ fn touched(metric: &str) -> &'static [&'static str] {
             "alloc.slow_ratio",
             "alloc.sac_attempts",
             "alloc.sac_failed",
+            "alloc.tree_failed",
             "cache",
         ],
         "alloc.slow" => &["alloc.slow", "alloc.slow_ratio", "alloc.sac_failed", "alloc.tree_failed", "cache"],
-        "alloc.sac_attempts" => &["alloc.sac_attempts"],
+        // The same program says whether a search that fails is one below 4 GiB.
+        "alloc.sac_attempts" => &["alloc.sac_attempts", "alloc.sac_failed"],
         "cache.flushes" => &["cache.flushes"],
         "free.count" => &["free"],
         "free.latency_ns" => &["free.latency_ns"],
