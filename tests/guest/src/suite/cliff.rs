@@ -14,7 +14,7 @@ pub(crate) const TESTS: &[(&str, Test)] =
 const FRAGMENT: &str = "fragment mask=64 size=32K hole=32K high=256K slots=32 keep=cliff";
 /// Half of the allocations are of 2 MiB, for which no hole is large enough. Each burst waits until the frees of the one
 /// before have made the allocator forget that it failed.
-const TRAFFIC: &str = "loop mask=64 sizes=2M,256K count=160 burst=2 pause_us=20000 time";
+const TRAFFIC: &str = "loop mask=64 sizes=2M,256K count=80 burst=2 pause_us=20000 time";
 /// How much slower.
 const FACTOR: u64 = 20;
 

@@ -21,7 +21,7 @@ const PHASES: &[(&str, &[&str])] = &[
     (
         "mappings held",
         &[
-            "hold mask=64 size=4K count=1500 keep=a",
+            "hold mask=64 size=4K count=1000 keep=a",
             "hold mask=64 size=64K count=200 keep=b",
             "hold mask=64 size=1028K count=20 keep=c",
         ],
