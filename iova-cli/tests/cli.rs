@@ -10,12 +10,21 @@
 )]
 
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 fn iova(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_iova"));
     command.args(args).env_remove("NO_COLOR").env("LC_ALL", "C.UTF-8");
+    // A test run in the background of a script inherits an ignored SIGINT, and iova respects that as it should.
+    // SAFETY: signal() is async-signal-safe.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            Ok(())
+        })
+    };
     command
 }
 
