@@ -14,7 +14,7 @@ const MAP_GET_NEXT_ID: libc::c_long = 12;
 const LINK_GET_NEXT_ID: libc::c_long = 31;
 
 /// The ids of everything there is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Objects {
     pub(super) programs: Vec<u32>,
     pub(super) links: Vec<u32>,
@@ -30,15 +30,24 @@ impl Objects {
         })
     }
 
-    /// Waits until there is no more than there was.
+    /// What is here and not in `earlier`; the kernel gives out its ids in order, so one is not used again soon.
+    pub(super) fn without(mut self, earlier: &Self) -> Self {
+        self.programs.retain(|id| !earlier.programs.contains(id));
+        self.links.retain(|id| !earlier.links.contains(id));
+        self.maps.retain(|id| !earlier.maps.contains(id));
+        self
+    }
+
+    /// Waits until there is nothing that was not there before. (What was there may go: another process's objects are
+    /// freed some time after its end.)
     pub(super) fn wait_until_back(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let now = Self::now()?;
-            if now == *self {
+            let new = Self::now()?.without(self);
+            if new == Self::default() {
                 return Ok(());
             }
-            ensure!(Instant::now() < deadline, "left in the kernel: {now:?}, before: {self:?}");
+            ensure!(Instant::now() < deadline, "left in the kernel: {new:?}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -144,7 +144,7 @@ impl Running {
 
     /// Waits until the kernel holds a link of it: then it catches signals.
     pub(super) fn attached(&mut self) -> Result<()> {
-        while Objects::now()?.links.len() <= self.before.links.len() {
+        while Objects::now()?.without(&self.before).links.is_empty() {
             ensure!(self.child.try_wait()?.is_none(), "it ended instead of attaching");
             ensure!(Instant::now() < self.deadline, "it never attached");
             std::thread::sleep(Duration::from_millis(10));
