@@ -2,18 +2,24 @@
 
 mod matrix;
 
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 pub(crate) use self::matrix::Variant;
 use self::matrix::{Configuration, MATRIX};
 use crate::lab::{self, GuestResult, Interrupted, Io, Programs};
+use crate::say;
 use crate::setup::{self, Need};
 
 /// The program in the guest that runs suites. It prints a line per test: `ok NAME`, `not ok NAME: WHY` or
 /// `skip NAME: REASON`.
 const RUNNER: &str = "guest-suite";
+
+/// Guests at once.
+const ABREAST: usize = 2;
 
 /// Under TCG on a busy machine everything takes its time.
 const PATIENCE: Duration = Duration::from_secs(1800);
@@ -43,35 +49,63 @@ pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
     if !programs.has(RUNNER) {
         bail!("tests/guest builds no {RUNNER}, so there are no suites to run; add it to its Cargo.toml");
     }
-    let mut total = Tally::default();
-    for configuration in matrix {
-        let mut tally = boot(configuration, &args.suite, &programs)?;
-        total.passed += tally.passed;
-        total.ignored += tally.ignored;
-        total.failed.append(&mut tally.failed);
-    }
+    // One alone shows its tests as they end.
+    let io = if matrix.len() == 1 { Io::Tee } else { Io::Capture };
+    let total = abreast(matrix, |configuration| boot(configuration, &args.suite, &programs, io))?;
     conclude(&total, started.elapsed())
 }
 
+/// Boots the configurations, some at a time: half of a guest's time is waiting. What each has to say stays together.
+fn abreast(
+    matrix: Vec<Configuration>,
+    boot: impl Fn(Configuration) -> Result<Tally> + Sync,
+) -> Result<Tally> {
+    let queue = Mutex::new(matrix.into_iter());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || -> Result<Tally> {
+        let mut sum = Tally::default();
+        while let Some(configuration) = next() {
+            sum.add(boot(configuration)?);
+        }
+        Ok(sum)
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..ABREAST).map(|_| scope.spawn(work)).collect();
+        let mut total = Tally::default();
+        for worker in workers {
+            total.add(worker.join().map_err(|_| anyhow!("a guest's thread panicked"))??);
+        }
+        Ok(total)
+    })
+}
+
 /// Boots one configuration and runs its suites; only an interruption is an error.
-fn boot(configuration: Configuration, suites: &[String], programs: &Programs) -> Result<Tally> {
+fn boot(configuration: Configuration, suites: &[String], programs: &Programs, io: Io) -> Result<Tally> {
     let name = configuration.to_string();
-    println!("\n{name}");
+    say(format_args!("{name}: boots"));
     let mut argv = vec![RUNNER.to_owned()];
     argv.extend_from_slice(suites);
     let mut spec = configuration.guest(argv);
-    (spec.io, spec.timeout) = (Io::Tee, PATIENCE);
+    (spec.io, spec.timeout) = (io, PATIENCE);
     let started = Instant::now();
+    let mut text = format!("\n{name}\n");
     let (tally, boot) = match lab::guest(&spec, programs) {
-        Ok(result) => (judge(&name, &result), Some(result.boot)),
+        Ok(result) => {
+            if io == Io::Capture {
+                text.push_str(&String::from_utf8_lossy(&result.stdout));
+                text.push_str(&String::from_utf8_lossy(&result.stderr));
+            }
+            (judge(&name, &result, &mut text), Some(result.boot))
+        }
         Err(error) if error.is::<Interrupted>() => return Err(error),
         Err(error) => {
-            println!("not ok {name}: {error:#}");
+            let _ = writeln!(text, "not ok {name}: {error:#}");
             (Tally { failed: vec![format!("{name}: {}", first_line(&error))], ..Tally::default() }, None)
         }
     };
     let boot = boot.map_or(String::new(), |boot| format!(", boot {:.1} s", boot.as_secs_f32()));
-    println!("{name}: {} in {:.0} s{boot}", tally.summary(), started.elapsed().as_secs_f32());
+    let took = started.elapsed().as_secs_f32();
+    println!("{text}{name}: {} in {took:.0} s{boot}", tally.summary());
     Ok(tally)
 }
 
@@ -79,8 +113,8 @@ fn first_line(error: &anyhow::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
-/// Counts the runner's lines, and whatever else must not be in a good run.
-fn judge(name: &str, result: &GuestResult) -> Tally {
+/// Counts the runner's lines, and whatever else must not be in a good run, which is added to `text`.
+fn judge(name: &str, result: &GuestResult, text: &mut String) -> Tally {
     let mut tally = count(name, &String::from_utf8_lossy(&result.stdout));
     let mut problems = result.problems.clone();
     if result.code != 0 && tally.failed.is_empty() {
@@ -92,7 +126,7 @@ fn judge(name: &str, result: &GuestResult) -> Tally {
         problems.push(format!("{error:#}"));
     }
     for problem in problems {
-        println!("not ok {name}: {problem}");
+        let _ = writeln!(text, "not ok {name}: {problem}");
         tally.failed.push(format!("{name}: {}", problem.lines().next().unwrap_or_default()));
     }
     tally
@@ -113,6 +147,12 @@ fn count(name: &str, output: &str) -> Tally {
 }
 
 impl Tally {
+    fn add(&mut self, mut more: Self) {
+        self.passed += more.passed;
+        self.ignored += more.ignored;
+        self.failed.append(&mut more.failed);
+    }
+
     fn summary(&self) -> String {
         format!("{} passed; {} failed; {} ignored", self.passed, self.failed.len(), self.ignored)
     }
