@@ -13,8 +13,10 @@ use crate::maps::lost;
 
 /// Open calls of one kind per CPU: task, softirq, hardirq, and one to spare.
 pub const WAYS: usize = 4;
-/// log2 of a kernel stack's size and alignment (arch/x86/include/asm/page_64_types.h, without KASAN).
-const STACK_BITS: u32 = 14;
+/// Two calls no further apart than this are on one kernel stack: a stack has 16 KiB and a guard page below, and calls are
+/// made from near its top. (Alignment would not tell: IRQ stacks are mapped page by page, `map_irq_stack`,
+/// arch/x86/kernel/irq_64.c.)
+const ONE_STACK: u64 = 8192;
 /// A way older than this belongs to a call that returned elsewhere.
 const STALE_NS: u64 = 1_000_000_000;
 
@@ -96,11 +98,10 @@ pub fn find<W: Way, T>(ways: *mut W, ctx: *const T) -> *mut W {
 }
 
 /// True if the call with saved arguments at `tag` must have returned, because a new call at `ctx` is on the same kernel
-/// stack and not below it. Stacks are aligned to their size (THREAD_SIZE, and IRQ_STACK_SIZE on x86-64).
+/// stack and not below it.
 #[inline(always)]
 fn returned<T>(tag: u64, ctx: *const T) -> bool {
-    let (tag, ctx) = (tag & 0xffff_ffff, low32(ctx));
-    (tag ^ ctx) >> STACK_BITS == 0 && tag <= ctx
+    (low32(ctx).wrapping_sub(tag) & 0xffff_ffff) < ONE_STACK
 }
 
 /// Frees ways of calls that returned on another CPU. Called when all were taken, which no nesting of interrupts

@@ -26,6 +26,11 @@ pub(super) fn read(memory: &Memory<'_>, layout: &Layout, iovad: u64) -> Result<V
                 return Err(Changed);
             }
             memory.read(current.wrapping_sub(layout.iova_node), &mut bytes)?;
+            // `__rb_parent_color`, the first member: the root has no parent. One that has was rotated down since we
+            // found it, and what is below it now is only a part of the tree.
+            if path.is_empty() && nodes.is_empty() && word(&bytes, layout.iova_node) & !3 != 0 {
+                return Err(Changed);
+            }
             let node = Node { lo: word(&bytes, layout.iova_lo), hi: word(&bytes, layout.iova_hi) };
             path.push((node, word(&bytes, layout.iova_node + layout.rb_right)));
             current = word(&bytes, layout.iova_node + layout.rb_left);
