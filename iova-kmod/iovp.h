@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef IOVP_H
+#define IOVP_H
+
+#include <linux/device.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/sched.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "iova_policy.h"
+
+#define IOVP_CAP_MIN	32
+#define IOVP_CAP_MAX	63
+#define IOVP_DAC_MIN	33
+#define IOVP_DAC_MAX	57
+
+/* Low bits of what dac:N hands out first, see iova_policy.h. */
+#define IOVP_WINDOW	0x7fffffffU
+
+/**
+ * struct iovp_setting - a policy as somebody asked for it
+ * @kind: enum iova_policy_kind
+ * @width: bits, 0 for stock
+ * @window: dac: highest value of the low 32 bits of its first addresses
+ * @whole: dac: no window
+ */
+struct iovp_setting {
+	u16 kind;
+	u16 width;
+	u32 window;
+	bool whole;
+};
+
+/**
+ * struct iovp_target - what a setting comes to under the device's cap
+ * @kind: enum iova_policy_kind
+ * @width: bits, 0 for stock
+ * @limit: highest address, inclusive; 0 for stock
+ * @least: what is below is not what was asked for; 0 where low addresses come first
+ */
+struct iovp_target {
+	u16 kind;
+	u16 width;
+	u64 limit;
+	u64 least;
+};
+
+enum iovp_by {
+	IOVP_BY_KERNEL,
+	IOVP_BY_SYSFS,
+	IOVP_BY_LEASE,
+};
+
+/* Who asked for a setting. */
+struct iovp_who {
+	enum iovp_by by;
+	u32 pid;
+	u32 uid;
+	u32 loginuid;
+	char comm[TASK_COMM_LEN];
+};
+
+/*
+ * Where a device is between two drivers, as the notifier saw it. The domain of
+ * a device can only be relied on, and policies are only in force, from BINDING
+ * to UNBINDING.
+ */
+enum iovp_phase {
+	IOVP_UNBOUND,
+	IOVP_BINDING,
+	IOVP_BOUND,
+	IOVP_UNBINDING,
+};
+
+struct iovp_chunk;
+
+/**
+ * struct iovp_fill - address space held so that nobody gets it
+ * @chunks: lists of struct iova
+ * @space: the allocator they are from
+ * @nr: number of ranges
+ * @bytes: of them
+ */
+struct iovp_fill {
+	struct iovp_chunk *chunks;
+	struct iova_domain *space;
+	unsigned int nr;
+	u64 bytes;
+};
+
+/**
+ * struct iovp_force - what has been done to a device, and what was there before
+ * @mechanisms: IOVA_POLICY_M_* in use
+ * @target: what they bring about
+ * @limit: bus_dma_limit as we wrote it
+ * @old_limit: as we found it
+ * @old_flag: the 32-bit-first flag as we found it
+ * @mask: both DMA masks are at most this
+ * @old_mask: as the driver set it
+ * @old_coherent_mask: as the driver set it
+ * @low: space held below 4 GiB
+ * @high: space held above the target's limit
+ */
+struct iovp_force {
+	u32 mechanisms;
+	struct iovp_target target;
+	u64 limit;
+	u64 old_limit;
+	bool old_flag;
+	u64 mask;
+	u64 old_mask;
+	u64 old_coherent_mask;
+	struct iovp_fill low;
+	struct iovp_fill high;
+};
+
+/**
+ * struct iovp_lease - a policy on trial
+ * @node: in the list of its file
+ * @dev: referenced
+ * @cookie: its name, never used twice
+ * @expiry: ends it
+ * @expires: when, in jiffies
+ * @state: enum iova_policy_lease_state
+ * @cause: why it ended
+ * @told: the holder knows that it ended
+ * @before: setting to go back to
+ * @before_origin: and whose it was
+ *
+ * @expires, @state and @cause change under the device's lock.
+ */
+struct iovp_lease {
+	struct list_head node;
+	struct iovp_dev *dev;
+	u64 cookie;
+	struct delayed_work expiry;
+	unsigned long expires;
+	u32 state;
+	u32 cause;
+	bool told;
+	struct iovp_setting before;
+	struct iovp_who before_origin;
+};
+
+/**
+ * struct iovp_watch - faults of a device with an open lease, see fault.c
+ * @node: in the list of such devices
+ * @fault: there was one, and the lease has not been ended yet
+ * @address: where
+ */
+struct iovp_watch {
+	struct list_head node;
+	bool fault;
+	u64 address;
+};
+
+/**
+ * struct iovp_dev - what is known about one PCI device
+ * @node: in the list of all devices
+ * @ref: holders: the list, its leases, whoever works on it
+ * @pdev: the device, referenced
+ * @bdf: segment << 16 | bus << 8 | devfn
+ * @watch: under a lock of its own
+ * @lock: protects all below; see device.c
+ * @gone: removed; leave the device alone
+ * @phase: enum iovp_phase
+ * @managed: the bound driver brings its own domain
+ * @deferred: part of the policy waits until the driver has set its masks
+ * @settle: looks whether it has; holds a reference while it is queued
+ * @settled: when to believe that the masks are final, in jiffies
+ * @generation: grows with changes and binds, never 0
+ * @want: setting asked for, by sysfs or a lease
+ * @cap: protective cap in bits; 0: none
+ * @origin: who asked for @want
+ * @lease: open lease, or NULL
+ * @refused: why the last attempt failed, or 0
+ * @quarantine: enum iova_policy_cause that led to it, or 0
+ * @evidence: of the quarantine
+ * @force: what is in force
+ */
+struct iovp_dev {
+	struct list_head node;
+	struct kref ref;
+	struct pci_dev *pdev;
+	u32 bdf;
+	struct iovp_watch watch;
+	struct mutex lock;	/* protects all below */
+	bool gone;
+	enum iovp_phase phase;
+	bool managed;
+	bool deferred;
+	struct delayed_work settle;
+	unsigned long settled;
+	u32 generation;
+	struct iovp_setting want;
+	u8 cap;
+	struct iovp_who origin;
+	struct iovp_lease *lease;
+	enum iova_policy_refusal refused;
+	u32 quarantine;
+	struct iova_policy_evidence evidence;
+	struct iovp_force force;
+};
+
+/* main.c */
+extern struct workqueue_struct *iovp_wq;
+extern wait_queue_head_t iovp_waiters;	/* for records and ends of leases */
+
+/* device.c: which devices there are, and where they are in their lives */
+int iovp_devices_init(void);
+void iovp_devices_exit(void);
+struct iovp_dev *iovp_dev_get(struct device *dev);
+struct iovp_dev *iovp_dev_get_bdf(u32 bdf);
+void iovp_dev_put(struct iovp_dev *d);
+void iovp_end_leases(u32 cause);
+
+static inline struct device *iovp_device(struct iovp_dev *d)
+{
+	return &d->pdev->dev;
+}
+
+/* Is the domain certain to stay while the lock is held? */
+static inline bool iovp_domain_stays(struct iovp_dev *d)
+{
+	return (d->phase == IOVP_BINDING || d->phase == IOVP_BOUND) && !d->managed;
+}
+
+/* policy.c: what settings mean */
+int iovp_refusal_errno(enum iova_policy_refusal refusal);
+int iovp_parse(const char *text, struct iovp_setting *setting);
+bool iovp_in_range(const struct iovp_setting *s);
+void iovp_target(struct iovp_target *t, const struct iovp_setting *s, u8 cap);
+void iovp_who_now(struct iovp_who *who, enum iovp_by by);
+void iovp_who_kernel(struct iovp_who *who);
+
+/* words.c */
+const char *iovp_refusal_name(enum iova_policy_refusal refusal);
+const char *iovp_cause_name(u32 cause);
+const char *iovp_relation_name(u32 relation);
+int iovp_print(char *buf, size_t size, u16 kind, u16 width);
+int iovp_print_state(char *buf, size_t size, struct iovp_dev *d);
+void iovp_comm(char *comm, const struct iovp_who *who);
+int iovp_print_who(char *buf, size_t size, const struct iovp_who *who);
+
+/* check.c: what can be had */
+u32 iovp_usable(struct iovp_dev *d);
+enum iova_policy_refusal iovp_check_early(struct iovp_dev *d,
+					  const struct iovp_setting *s,
+					  const struct iovp_target *t);
+enum iova_policy_refusal iovp_check(struct iovp_dev *d,
+				    const struct iovp_target *t, u32 *mechanisms);
+bool iovp_masks_known(struct iovp_dev *d);
+u64 iovp_top(struct iovp_dev *d);
+bool iovp_allowed(void);
+
+/* apply.c: making it so */
+enum iova_policy_refusal iovp_apply(struct iovp_dev *d,
+				    const struct iovp_target *t, u32 mechanisms);
+void iovp_restore(struct iovp_dev *d);
+void iovp_settle_work(struct work_struct *work);
+enum iova_policy_refusal iovp_revert(struct iovp_dev *d);
+void iovp_enforce(struct iovp_dev *d);
+int iovp_switch(struct iovp_dev *d, const struct iovp_setting *want, u8 cap,
+		const struct iovp_who *who, u32 cause,
+		enum iova_policy_refusal *refusal);
+void iovp_next_generation(struct iovp_dev *d);
+
+/* space.c: the allocator of a domain */
+struct iova_domain *iovp_space(struct iovp_dev *d);
+bool iovp_space_is_vtds(struct iovp_dev *d);
+void iovp_space_rewind(struct iova_domain *space);
+bool iovp_space_reaches(struct iova_domain *space, u64 limit, u64 least);
+int iovp_flush(struct iovp_dev *d, u32 flags);
+
+/* fill.c: holding address space */
+int iovp_fill_take(struct iovp_fill *fill, struct iova_domain *space, u64 first,
+		   u64 last);
+void iovp_fill_release(struct iovp_fill *fill);
+
+/* sysfs.c */
+extern const struct attribute_group iovp_group;
+
+/* lease.c: policies on trial */
+struct iovp_lease *iovp_lease_begin(struct list_head *leases, struct iovp_dev *d,
+				    const struct iovp_setting *want, u32 ms,
+				    enum iova_policy_refusal *refusal);
+void iovp_lease_end(struct iovp_dev *d, u32 cause, bool quarantine,
+		    const struct iova_policy_evidence *evidence);
+int iovp_lease_explain(struct iovp_lease *lease,
+		       const struct iova_policy_evidence *evidence);
+void iovp_lease_keep(struct iovp_lease *lease);
+void iovp_lease_renew(struct iovp_lease *lease, u32 ms);
+u32 iovp_lease_left(const struct iovp_lease *lease);
+void iovp_lease_free(struct iovp_lease *lease);
+
+/**
+ * struct iovp_file - an open /dev/iova_policy
+ * @lock: protects all of it; taken outside a device's lock
+ * @leases: of this file, open or ended
+ * @seq: of the next record to read
+ */
+struct iovp_file {
+	struct mutex lock;	/* protects the rest */
+	struct list_head leases;
+	u64 seq;
+};
+
+/* cdev.c: /dev/iova_policy */
+int iovp_cdev_init(void);
+void iovp_cdev_exit(void);
+int iovp_arg_get(void *arg, size_t size, void __user *from, u32 flags);
+int iovp_arg_put(void __user *to, const void *arg, size_t size);
+int iovp_lease_time(u32 ms);
+struct iovp_lease *iovp_lease_find(struct iovp_file *file, u64 cookie);
+
+/* stage.c */
+long iovp_stage(struct iovp_file *file, void __user *arg);
+
+/* record.c: what is told to the world */
+void iovp_tell(struct iovp_dev *d, u32 cause, enum iova_policy_refusal refusal,
+	       const struct iovp_target *from, const struct iovp_target *to,
+	       const struct iovp_who *who,
+	       const struct iova_policy_evidence *evidence);
+bool iovp_record_next(u64 *seq, struct iova_policy_record *record);
+bool iovp_record_new(u64 seq);
+
+/* fault.c */
+void iovp_watch(struct iovp_dev *d);
+void iovp_unwatch(struct iovp_dev *d);
+void iovp_fault_init(void);
+void iovp_fault_exit(void);
+
+#endif /* IOVP_H */

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * iova_policy: leases, policies on trial
+ *
+ * An open lease is known to its device, and its file keeps it until it closes,
+ * so that the holder can learn how it ended. It ends under the device's lock,
+ * whoever ends it: holder, timer, fault, unbinding, removal, suspend.
+ */
+
+#include <linux/atomic.h>
+#include <linux/jiffies.h>
+#include <linux/slab.h>
+
+#include "iovp.h"
+
+static atomic64_t iovp_cookie = ATOMIC64_INIT(0);
+
+static void iovp_lease_expired(struct work_struct *work)
+{
+	struct iovp_lease *lease = container_of(to_delayed_work(work),
+						struct iovp_lease, expiry);
+	struct iovp_dev *d = lease->dev;
+
+	mutex_lock(&d->lock);
+	/* It may have been renewed while we waited for the lock. */
+	if (d->lease == lease && time_after_eq(jiffies, lease->expires))
+		iovp_lease_end(d, IOVA_POLICY_C_EXPIRED, false, NULL);
+	mutex_unlock(&d->lock);
+}
+
+/* Milliseconds left of an open lease. */
+u32 iovp_lease_left(const struct iovp_lease *lease)
+{
+	long left = lease->expires - jiffies;
+
+	return left > 0 ? jiffies_to_msecs(left) : 0;
+}
+
+void iovp_lease_renew(struct iovp_lease *lease, u32 ms)
+{
+	unsigned long delay = msecs_to_jiffies(ms);
+
+	lockdep_assert_held(&lease->dev->lock);
+	lease->expires = jiffies + delay;
+	mod_delayed_work(iovp_wq, &lease->expiry, delay);
+}
+
+/**
+ * iovp_lease_begin - put a policy in force, on trial
+ * @leases: list of the file that will hold it
+ * @d: device, locked, its driver bound
+ * @want: the policy
+ * @ms: for how long
+ * @refusal: why not
+ *
+ * Return: the lease, or an error pointer.
+ */
+struct iovp_lease *iovp_lease_begin(struct list_head *leases, struct iovp_dev *d,
+				    const struct iovp_setting *want, u32 ms,
+				    enum iova_policy_refusal *refusal)
+{
+	struct iovp_lease *lease = kzalloc(sizeof(*lease), GFP_KERNEL);
+	struct iovp_who who;
+	int ret;
+
+	if (!lease)
+		return ERR_PTR(-ENOMEM);
+	lease->before = d->want;
+	lease->before_origin = d->origin;
+	iovp_who_now(&who, IOVP_BY_LEASE);
+	ret = iovp_switch(d, want, d->cap, &who, IOVA_POLICY_C_STAGE, refusal);
+	if (ret) {
+		kfree(lease);
+		return ERR_PTR(ret);
+	}
+
+	kref_get(&d->ref);
+	lease->dev = d;
+	lease->cookie = atomic64_inc_return(&iovp_cookie);
+	INIT_DELAYED_WORK(&lease->expiry, iovp_lease_expired);
+	d->lease = lease;
+	iovp_watch(d);
+	iovp_lease_renew(lease, ms);
+	list_add_tail(&lease->node, leases);
+	return lease;
+}
+
+/* Whoever ends a lease by an ioctl or close() is there; else it was the kernel. */
+static void iovp_lease_ender(struct iovp_dev *d, u32 cause, struct iovp_who *who)
+{
+	switch (cause) {
+	case IOVA_POLICY_C_ABORT:
+	case IOVA_POLICY_C_CLOSED:
+		iovp_who_now(who, IOVP_BY_LEASE);
+		break;
+	default:
+		*who = d->origin;
+		break;
+	}
+}
+
+static void iovp_quarantine(struct iovp_dev *d, struct iovp_lease *lease, u32 cause,
+			    const struct iova_policy_evidence *evidence)
+{
+	d->quarantine = cause;
+	if (evidence)
+		d->evidence = *evidence;
+	/* What a device has shown that it can't do is nothing to go back to. */
+	if (lease->before.kind == IOVA_POLICY_DAC) {
+		memset(&lease->before, 0, sizeof(lease->before));
+		iovp_who_kernel(&lease->before_origin);
+	}
+}
+
+/**
+ * iovp_lease_end - take the device's leased policy back, if there is one
+ * @d: device, locked
+ * @cause: enum iova_policy_cause
+ * @quarantine: and refuse dac from now on
+ * @evidence: what was seen, or NULL
+ *
+ * Without a bound driver nothing is in force but what the notifier will restore.
+ */
+void iovp_lease_end(struct iovp_dev *d, u32 cause, bool quarantine,
+		    const struct iova_policy_evidence *evidence)
+{
+	struct iovp_lease *lease = d->lease;
+	struct iovp_target from = d->force.target;
+	struct iovp_who who;
+
+	lockdep_assert_held(&d->lock);
+	if (!lease)
+		return;
+	if (quarantine)
+		iovp_quarantine(d, lease, cause, evidence);
+	iovp_lease_ender(d, cause, &who);
+	d->lease = NULL;
+	iovp_unwatch(d);
+	d->want = lease->before;
+	d->origin = lease->before_origin;
+	lease->cause = cause;
+	lease->state = IOVA_POLICY_L_ENDED;
+	iovp_next_generation(d);
+	if (d->phase == IOVP_BOUND) {
+		iovp_revert(d);
+		iovp_tell(d, cause, IOVA_POLICY_OK, &from, &d->force.target, &who,
+			  evidence);
+	}
+	cancel_delayed_work(&lease->expiry);
+	wake_up_interruptible_all(&iovp_waiters);
+}
+
+/**
+ * iovp_lease_explain - what the fault meant that ended a lease
+ * @lease: lease, its device locked
+ * @evidence: with a relation
+ *
+ * Return: 0, or -ESTALE if nothing is to be explained any more.
+ */
+int iovp_lease_explain(struct iovp_lease *lease,
+		       const struct iova_policy_evidence *evidence)
+{
+	struct iovp_dev *d = lease->dev;
+	struct iovp_who who;
+
+	lockdep_assert_held(&d->lock);
+	if (lease->state != IOVA_POLICY_L_ENDED || d->gone || !d->quarantine ||
+	    d->quarantine != lease->cause ||
+	    d->evidence.relation != IOVA_POLICY_REL_UNKNOWN ||
+	    evidence->relation == IOVA_POLICY_REL_UNKNOWN)
+		return -ESTALE;
+	d->evidence = *evidence;
+	iovp_who_now(&who, IOVP_BY_LEASE);
+	iovp_tell(d, lease->cause, IOVA_POLICY_OK, &d->force.target, &d->force.target,
+		  &who, evidence);
+	return 0;
+}
+
+/* The policy stays. */
+void iovp_lease_keep(struct iovp_lease *lease)
+{
+	struct iovp_dev *d = lease->dev;
+	struct iovp_who who;
+
+	lockdep_assert_held(&d->lock);
+	d->lease = NULL;
+	iovp_unwatch(d);
+	lease->state = IOVA_POLICY_L_KEPT;
+	cancel_delayed_work(&lease->expiry);
+	iovp_who_now(&who, IOVP_BY_LEASE);
+	iovp_next_generation(d);
+	iovp_tell(d, IOVA_POLICY_C_COMMIT, IOVA_POLICY_OK, &d->force.target,
+		  &d->force.target, &who, NULL);
+}
+
+/* Its file closes, or has no more use for it. */
+void iovp_lease_free(struct iovp_lease *lease)
+{
+	struct iovp_dev *d = lease->dev;
+
+	mutex_lock(&d->lock);
+	if (d->lease == lease)
+		iovp_lease_end(d, IOVA_POLICY_C_CLOSED, false, NULL);
+	mutex_unlock(&d->lock);
+	cancel_delayed_work_sync(&lease->expiry);
+	list_del(&lease->node);
+	iovp_dev_put(d);
+	kfree(lease);
+}

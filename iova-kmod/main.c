@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * iova_policy - another policy for the I/O addresses of one PCI device
+ *
+ * The kernel gives a PCI device addresses below 4 GiB until there are none left,
+ * and then the highest ones that the device says it can reach. This module lets
+ * an administrator say otherwise for one device at a time: never above so many
+ * bits, or the whole range up to so many bits at once.
+ *
+ * It uses fields and functions that are public, hooks nothing, and as long as
+ * every policy is "stock" touches no device.
+ */
+
+#include <linux/init.h>
+#include <linux/module.h>
+#include <linux/notifier.h>
+#include <linux/suspend.h>
+
+#include "iovp.h"
+
+struct workqueue_struct *iovp_wq;
+DECLARE_WAIT_QUEUE_HEAD(iovp_waiters);
+
+/* A device that sleeps can't be watched, and what wakes it writes it anew. */
+static int iovp_pm_notify(struct notifier_block *nb, unsigned long event, void *data)
+{
+	if (event == PM_SUSPEND_PREPARE || event == PM_HIBERNATION_PREPARE)
+		iovp_end_leases(IOVA_POLICY_C_SUSPEND);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block iovp_pm_nb = {
+	.notifier_call = iovp_pm_notify,
+};
+
+static int __init iovp_init(void)
+{
+	int ret;
+
+	iovp_wq = alloc_workqueue("iova_policy", WQ_UNBOUND, 0);
+	if (!iovp_wq)
+		return -ENOMEM;
+	ret = iovp_devices_init();
+	if (ret)
+		goto err_wq;
+	ret = register_pm_notifier(&iovp_pm_nb);
+	if (ret)
+		goto err_devices;
+	ret = iovp_cdev_init();
+	if (ret)
+		goto err_pm;
+	iovp_fault_init();
+	return 0;
+
+err_pm:
+	unregister_pm_notifier(&iovp_pm_nb);
+err_devices:
+	iovp_devices_exit();
+err_wq:
+	destroy_workqueue(iovp_wq);
+	return ret;
+}
+
+/* No file is open, so there is no lease. */
+static void __exit iovp_exit(void)
+{
+	iovp_cdev_exit();
+	unregister_pm_notifier(&iovp_pm_nb);
+	iovp_fault_exit();
+	iovp_devices_exit();
+	destroy_workqueue(iovp_wq);
+}
+
+module_init(iovp_init);
+module_exit(iovp_exit);
+
+MODULE_DESCRIPTION("Per-device policies for I/O virtual addresses");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("1.0");

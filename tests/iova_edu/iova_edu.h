@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef IOVA_EDU_H
+#define IOVA_EDU_H
+
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/types.h>
+
+#define IE_TEXT_MAX	16384
+
+/**
+ * struct ie_text - the answer to the last command, lines of key=value
+ * @len: bytes of @text
+ * @text: the lines; what does not fit is cut off, and "status" with it
+ */
+struct ie_text {
+	size_t len;
+	char text[IE_TEXT_MAX];
+};
+
+__printf(2, 3) void ie_say(struct ie_text *t, const char *fmt, ...);
+
+/* Protects the device below and the last answer. Commands hold it. */
+extern struct mutex ie_mutex;
+
+/**
+ * struct ie_dev - the edu device, while it is bound
+ * @pdev: the device
+ * @regs: its registers
+ * @target: page that the device is told to write to
+ * @bystander: page that it is never told of
+ * @bystander_at: its I/O address; 0 when it is not mapped
+ */
+struct ie_dev {
+	struct pci_dev *pdev;
+	void __iomem *regs;
+	struct page *target;
+	struct page *bystander;
+	dma_addr_t bystander_at;
+};
+
+/* The one that is bound, or NULL. */
+extern struct ie_dev *ie_dev;
+
+/* It is about to go: commands end early. */
+extern bool ie_going;
+
+int ie_cmd_bystander(struct ie_dev *d, u64 at, struct ie_text *t);
+int ie_cmd_verify(struct ie_dev *d, struct ie_text *t);
+int ie_cmd_write(struct ie_dev *d, unsigned int bytes, unsigned int count,
+		 unsigned int pause_ms, struct ie_text *t);
+
+int ie_driver_init(void);
+void ie_driver_exit(void);
+
+#endif
