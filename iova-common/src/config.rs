@@ -19,6 +19,8 @@ pub struct Config {
     pub fast_hook: u32,
     /// Keeps the size a multiple of 8.
     pub pad: u32,
+    /// Address of the one `struct device` whose latencies are also kept per order; 0 = none.
+    pub watch_dev: u64,
 }
 
 impl Config {
@@ -31,9 +33,10 @@ impl Config {
         free_latency: 1,
         fast_hook: 1,
         pad: 0,
+        watch_dev: 0,
     };
 }
 
 #[cfg(feature = "user")]
-// SAFETY: repr(C), integers only, 32 bytes without padding, any bit pattern is valid.
+// SAFETY: repr(C), integers only, 40 bytes without padding, any bit pattern is valid.
 unsafe impl aya::Pod for Config {}

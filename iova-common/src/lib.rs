@@ -1,4 +1,5 @@
-//! Every type that crosses the border between the eBPF programs and user space, and nothing else.
+//! Every type that crosses the border between kernel and user space (the eBPF programs, and the module's
+//! `/dev/iova_policy`), and nothing else.
 //!
 //! All structs are `repr(C)`, made of naturally aligned integers without padding holes, so that both sides agree on
 //! every byte. The numbers in them are raw: cumulative per-CPU counters and kernel addresses. Rates, percentiles and
@@ -10,3 +11,4 @@ pub mod config;
 pub mod event;
 pub mod hist;
 pub mod offsets;
+pub mod policy;

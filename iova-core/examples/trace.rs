@@ -1,7 +1,8 @@
-//! Prints what the tracer counts, raw: `trace [light|default|full] [seconds]`. A development aid.
+//! Prints what the tracer counts, raw: `trace [light|default|full] [seconds] [device to watch]`. A development aid.
 
 use std::time::{Duration, Instant};
 
+use iova_core::inventory::Inventory;
 use iova_core::kernel::Kernel;
 use iova_core::probe::{Loader, Profile, Tracer};
 
@@ -13,7 +14,8 @@ fn main() -> anyhow::Result<()> {
     let loader = Loader::new();
     let kernel = Kernel::load()?;
     let loaded = begin.elapsed();
-    let mut tracer = Tracer::attach(loader, &kernel, profile, 16)?;
+    let watch = args.next().and_then(|word| Inventory::collect(Some(&kernel)).find(&word).ok()?.first()?.dev);
+    let mut tracer = Tracer::attach(loader, &kernel, profile, 16, watch)?;
     println!("kernel {:?}, attached {:?}", loaded, begin.elapsed());
     for skipped in tracer.skipped() {
         println!("skipped {} ({}): {}", skipped.hook, skipped.metric, skipped.why);
@@ -22,6 +24,12 @@ fn main() -> anyhow::Result<()> {
     println!("first sample {:?}", begin.elapsed());
     std::thread::sleep(Duration::from_secs(seconds));
     let sample = tracer.sample()?;
+    for (order, latency) in sample.watched.iter().flat_map(|watched| watched.by_order.iter().enumerate()) {
+        let timed: u64 = latency.buckets.iter().sum();
+        if let Some(mean) = latency.sum.checked_div(timed) {
+            println!("order {order}: {timed} timed, mean {mean} max {}", latency.max);
+        }
+    }
     for device in &sample.devices {
         let count: u64 = device.alloc.by_order.iter().sum();
         println!(

@@ -10,6 +10,7 @@ pub mod inventory;
 pub mod kernel;
 pub mod metric;
 pub mod model;
+pub mod policy;
 pub mod probe;
 pub mod sample;
 pub mod snapshot;

@@ -126,6 +126,15 @@ pub struct Quality {
     pub free_sampling: u32,
 }
 
+/// Allocation latencies of one device, per order of pages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Address of its `struct device`.
+    pub dev: u64,
+    /// Entry to return, ns, of the sampled calls, per order; [`ORDERS`] of them.
+    pub by_order: Vec<Histogram>,
+}
+
 /// One reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
@@ -135,6 +144,8 @@ pub struct Sample {
     pub devices: Vec<DeviceCounters>,
     /// Every domain seen since attach.
     pub domains: Vec<DomainCounters>,
+    /// The watched device, if one is.
+    pub watched: Option<Watched>,
     /// Data quality.
     pub quality: Quality,
     /// Events since the last reading, oldest first.

@@ -1,8 +1,11 @@
 //! What this host and kernel allow, and for everything they don't: what is lost and how to get it.
 
 mod hooks;
+mod module;
 mod rights;
 mod system;
+
+pub(crate) use rights::effective as effective_capabilities;
 
 use serde::Serialize;
 
@@ -66,6 +69,7 @@ pub fn survey(kernel: Result<&Kernel, &KernelError>, inventory: &Inventory) -> V
         abilities.push(system::ring_buffer(kernel));
         abilities.extend(hooks::survey(kernel, inventory));
     }
+    abilities.push(module::policy(&root, kernel.ok()));
     abilities.push(system::names(&root));
     abilities
 }

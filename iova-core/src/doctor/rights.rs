@@ -30,7 +30,8 @@ pub(super) fn ebpf(root: &Root) -> Ability {
     Ability::lacking(State::Missing, name, found, lost, "run as root (sudo iova …)")
 }
 
-fn effective(root: &Root) -> Option<u64> {
+/// The effective capabilities of this process, one bit each.
+pub(crate) fn effective(root: &Root) -> Option<u64> {
     let status = root.bytes("proc/self/status").ok()?;
     let status = String::from_utf8_lossy(&status);
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;

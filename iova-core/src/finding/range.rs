@@ -13,7 +13,8 @@ pub(super) fn fell_back(report: &Report, device: &Device) -> Option<Finding> {
     let cleared =
         report.host.sac_control.falls_back_for_good() && device.policy.configured == Some("full-range");
     let earlier = cleared && !forced && device.dma_mask_bits.is_some_and(|bits| bits > 32);
-    if !fell_back && !earlier {
+    // Somebody wanted it so.
+    if device.policy.is_dac() || !fell_back && !earlier {
         return None;
     }
     let bits = device.dma_mask_bits.map_or_else(|| "its full".to_owned(), |bits| format!("{bits}-bit"));
@@ -64,6 +65,9 @@ pub(super) fn confined(_: &Report, device: &Device) -> Option<Finding> {
     let tight = device.low_space.pressure.is_some_and(|pressure| pressure >= CONFINED_PRESSURE);
     let severity = if tight || device.alloc.failed > 0 { Severity::Warning } else { Severity::Info };
     let why = match (device.bus_dma_limit, device.dma_mask_bits) {
+        _ if device.policy.is_cap() => {
+            format!("its policy is {}", device.policy.set.as_deref().unwrap_or_default())
+        }
         (Some(limit), _) if limit < 1 << 32 => "the bus above it ends at 4 GiB".to_owned(),
         (_, Some(bits)) => format!("its driver set a DMA mask of {bits} bits"),
         _ => "its mask or its bus ends there".to_owned(),
@@ -72,10 +76,21 @@ pub(super) fn confined(_: &Report, device: &Device) -> Option<Finding> {
     Some(
         Finding::new("confined-32-bit", severity, text)
             .device(device)
-            .device_facts(device, &["dma_mask_bits", "low_space.pressure", "low_space.free_bytes", "alloc.failed"])
-            .action(
-                "Keep other devices out of its group, and its own mappings small: when the space is full, each \
-                 request flushes all CPUs' caches and then fails.",
-            ),
+            .device_facts(
+                device,
+                &["dma_mask_bits", "low_space.pressure", "low_space.free_bytes", "alloc.failed"],
+            )
+            .action(confined_action(device)),
     )
+}
+
+fn confined_action(device: &Device) -> String {
+    let mut action =
+        "Keep other devices out of its group, and its own mappings small: when the space is full, each \
+                      request flushes all CPUs' caches and then fails."
+            .to_owned();
+    if device.policy.is_cap() {
+        action += &format!(" `iova policy revert {}` lifts the cap.", device.bdf);
+    }
+    action
 }

@@ -5,8 +5,9 @@ use super::{Finding, Severity};
 use crate::metric::Unit;
 use crate::model::{Device, Report, SacControl};
 
-const DAC_RISK: &str = "The option affects every PCI device from the next boot on. Devices that drop high address bits \
-                        fail then, with IOMMU faults or with silent data corruption: test each one, with a backup.";
+const DAC_RISK: &str = "Devices that drop high address bits fail then, with IOMMU faults or with silent data corruption: \
+                        test each one, with a backup. A trial of one device ends at its first fault; the boot option \
+                        affects every PCI device from the next boot on.";
 
 /// Without the per-device flag, every allocation searches the low space again, however often it was in vain.
 pub(super) fn cliff(report: &Report, device: &Device) -> Option<Finding> {
@@ -14,7 +15,7 @@ pub(super) fn cliff(report: &Report, device: &Device) -> Option<Finding> {
     // Where attempts are not counted (profile light): a device that has any makes one per allocation.
     let attempts = device.alloc.sac_attempts.unwrap_or(device.alloc.count);
     let control = report.host.sac_control;
-    if failed == 0 || control.falls_back_for_good() || control == SacControl::Unknown {
+    if failed == 0 || control.falls_back_for_good() || control == SacControl::Unknown || is_meant(device) {
         return None;
     }
     let share = failed as f64 / attempts.max(1) as f64;
@@ -32,7 +33,32 @@ pub(super) fn cliff(report: &Report, device: &Device) -> Option<Finding> {
         .device(device)
         .device_facts(device, FACTS)
         .action(cliff_action(device, control));
-    Some(if control.boot_option().is_some() { finding.risk(DAC_RISK) } else { finding })
+    let goes_high = control.boot_option().is_some() || dac_trial(device, control).is_some();
+    Some(if goes_high { finding.risk(DAC_RISK) } else { finding })
+}
+
+/// With the low space held by the module, the attempts below 4 GiB are to fail: that is the policy.
+fn is_meant(device: &Device) -> bool {
+    device.low_space.held_bytes > Some(0)
+}
+
+/// Width of a trial: ample, and at far less risk than the top of the space (it has 255 times the low space, and a PC
+/// with 1 TiB of memory uses as many bits without an IOMMU).
+const TRIAL_BITS: u8 = 40;
+
+/// The command that lets this device alone skip the attempt below 4 GiB; `None` where there is none: it can't go
+/// higher, it does already, or the kernel offers no way (VT-d on 5.10).
+pub(super) fn dac_trial(device: &Device, control: SacControl) -> Option<String> {
+    let bits = device.dma_mask_bits.filter(|&bits| bits > 32)?.min(TRIAL_BITS);
+    let offered = !matches!(control, SacControl::IntelGlobal | SacControl::Unknown);
+    let free = !device.policy.is_dac() && device.policy.state != Some("quarantined");
+    let is_pci = device.bdf.parse::<crate::policy::Bdf>().is_ok();
+    if !(offered && free && is_pci) {
+        return None;
+    }
+    let module =
+        if device.policy.set.is_some() { "" } else { " (with the module iova_policy, see `iova doctor`)" };
+    Some(format!("iova policy try {} dac:{bits} --flush{module}", device.bdf))
 }
 
 const FACTS: &[&str] = &[
@@ -79,12 +105,22 @@ fn cliff_action(device: &Device, control: SacControl) -> String {
     if let Some(limit) = limit_requests(device) {
         steps.push(limit);
     }
-    if let Some(option) = control.boot_option() {
-        steps.push(format!("To skip the attempt below 4 GiB, boot with {option} (no effect while running)."));
+    let trial = dac_trial(device, control);
+    match (&trial, control.boot_option()) {
+        (Some(trial), Some(option)) => steps.push(format!(
+            "To skip the attempt below 4 GiB for this device: {trial}; for all PCI devices, boot with {option}."
+        )),
+        (Some(trial), None) => {
+            steps.push(format!("To skip the attempt below 4 GiB for this device: {trial}."));
+        }
+        (None, Some(option)) => {
+            steps.push(format!("To skip the attempt below 4 GiB, boot with {option} (no effect while running)."));
+        }
+        (None, None) => {}
     }
     if control == SacControl::Fixed {
-        steps.push("This kernel has no option to skip the attempt below 4 GiB; reduce what the device maps at once \
-                    (queue depth, ring sizes), or use a newer kernel, where a device gives up after one failure."
+        steps.push("This kernel has no option to skip it; reduce what the device maps at once (queue depth, ring sizes), \
+                    or use a newer kernel, where a device gives up after one failure."
             .to_owned());
     }
     steps.join(" ")
@@ -106,7 +142,10 @@ pub(super) fn failures(report: &Report, device: &Device) -> Option<Finding> {
     let failed = device.alloc.sac_failed.filter(|&failed| failed > 0)?;
     let control = report.host.sac_control;
     let told_as_fallback = device.fell_back && control.falls_back_for_good();
-    if told_as_fallback || !(control.falls_back_for_good() || control == SacControl::Unknown) {
+    if is_meant(device)
+        || told_as_fallback
+        || !(control.falls_back_for_good() || control == SacControl::Unknown)
+    {
         return None;
     }
     let text = format!(

@@ -52,7 +52,7 @@ pub(super) fn nearly_full(report: &Report, domain: &Domain) -> Option<Finding> {
         Finding::new("low-space-nearly-full", severity(report, domain, critical), text)
             .domain(domain)
             .domain_facts(domain, FACTS)
-            .action(full_action(report, holder)),
+            .action(full_action(report, domain, holder)),
     )
 }
 
@@ -66,7 +66,7 @@ fn holder(space: &LowSpace) -> Option<(&'static str, u64)> {
     kinds.into_iter().max_by_key(|&(_, bytes)| bytes)
 }
 
-fn full_action(report: &Report, holder: &str) -> String {
+fn full_action(report: &Report, domain: &Domain, holder: &str) -> String {
     let first = match holder {
         "in the caches" => "See cache-holds-space for how to empty the caches.",
         "waiting in flush queues" => "See flush-queue-holds-space for how to shorten the queues.",
@@ -81,12 +81,20 @@ fn full_action(report: &Report, holder: &str) -> String {
         }
         SacControl::Unknown => "",
     };
-    format!("{first} {then}").trim_end().to_owned()
+    // The device that asks most gains most by leaving.
+    let busiest = report.devices_of(domain).max_by_key(|device| device.alloc.count);
+    let trial = busiest.and_then(|device| super::sac::dac_trial(device, report.host.sac_control));
+    let trial = trial.map(|trial| format!("To move new mappings above 4 GiB: {trial}.")).unwrap_or_default();
+    [first, then, &trial].iter().filter(|step| !step.is_empty()).copied().collect::<Vec<_>>().join(" ")
 }
 
 /// Enough is free, but not in aligned blocks of a size that is asked for.
 pub(super) fn fragmented(report: &Report, domain: &Domain) -> Option<Finding> {
     let (free, granule) = (domain.low_space.free_bytes?, domain.granule_bytes?);
+    // What is held is held in pieces, and nobody is to find one.
+    if domain.low_space.held_bytes > Some(0) {
+        return None;
+    }
     // A space without pages has no pieces either; that is the other finding.
     domain.low_space.pressure.filter(|&pressure| pressure < PRESSURE_CRITICAL)?;
     let scarce = |order: &u32| {

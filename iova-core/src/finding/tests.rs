@@ -5,6 +5,8 @@ use crate::inventory::{Configured, DomainType, Inventory};
 use crate::metric;
 use crate::model::testdata::{self, NVME, counters, domain_counters, histogram, sample, state};
 use crate::model::{Figures, HostFigures, Model, Report, SacControl};
+use crate::policy::module::{DevicePolicy, Effective, Origin, State};
+use crate::policy::{Mechanisms, Policy};
 use crate::sample::{DeviceCounters, DomainCounters, Event, What};
 use crate::snapshot::{DomainState, Snapshot};
 use iova_common::agg::ORDERS;
@@ -127,6 +129,72 @@ fn advice_fits_what_the_kernel_offers() {
     let quiet = Case::on(SacControl::DeviceFlag).refused(900).findings();
     assert!(!ids(&quiet).contains(&"low-space-cliff"), "the flag ends it after one failure");
     assert!(ids(&quiet).contains(&"sac-failures"));
+}
+
+#[test]
+fn the_trial_of_one_device_comes_first_where_it_helps() {
+    let action = |change: fn(&mut Case)| {
+        let mut case = Case::on(SacControl::Global).refused(900);
+        change(&mut case);
+        case.finding("low-space-cliff").action
+    };
+    assert!(
+        action(|_| {}).contains("iova policy try 0000:00:04.0 dac:40 --flush (with the module iova_policy")
+    );
+    let loaded = action(|case| case.inventory.devices[0].managed = Some(managed(Policy::Stock, 0)));
+    assert!(loaded.contains("dac:40 --flush; for all PCI devices"), "{loaded}");
+    assert!(action(|case| case.inventory.devices[0].dma_mask_bits = Some(36)).contains("dac:36"));
+    assert!(!action(|case| case.inventory.devices[0].dma_mask_bits = Some(32)).contains("iova policy"));
+    assert!(!action(|case| case.control = SacControl::IntelGlobal).contains("iova policy"));
+    let fixed = Case::on(SacControl::Fixed).refused(900).finding("low-space-cliff");
+    assert!(fixed.action.contains("iova policy try") && fixed.risk.is_some());
+    let full = Case::healthy().used(0.9, 0.0, 0.0).finding("low-space-nearly-full");
+    assert!(full.action.contains("iova policy try 0000:00:04.0 dac:40"), "{}", full.action);
+}
+
+/// dac by fill: the space below 4 GiB is held, every attempt there fails, and that is as it should be.
+#[test]
+fn a_fill_is_no_pressure() {
+    let mut case = Case::on(SacControl::Global).used(0.9999, 0.0, 0.0).refused(1010);
+    case.state.low.aligned_blocks = [0; ORDERS];
+    let held = (case.state.low.live - 100) * 4096;
+    case.start = Some(state());
+    case.inventory.devices[0].managed = Some(managed(Policy::Dac(40), held));
+    case.inventory.devices[0].configured = Some(Configured::FullRange);
+    case.events = vec![What::FellBack { addr: 0x80_7fff_f000, size: 4096 }];
+    let report = case.report();
+    assert_eq!(ids(&report.findings), [""; 0]);
+    let low = &report.devices[0].low_space;
+    assert_eq!((low.held_bytes, low.live_bytes), (Some(held), Some(100 * 4096)));
+    assert!(low.pressure < Some(0.01) && low.peak_used_bytes < Some(1 << 30), "{low:?}");
+    assert_eq!(report.devices[0].policy.set.as_deref(), Some("dac:40"));
+}
+
+#[test]
+fn what_somebody_wanted_is_no_fallback() {
+    let mut case = Case::on(SacControl::DeviceFlag);
+    case.inventory.devices[0].configured = Some(Configured::FullRange);
+    case.inventory.devices[0].managed = Some(managed(Policy::Dac(40), 0));
+    assert_eq!(ids(&case.findings()), [""; 0]);
+    let mut capped = Case::healthy();
+    capped.inventory.devices[0].configured = Some(Configured::Low);
+    capped.inventory.devices[0].managed = Some(managed(Policy::STRICT32, 0));
+    let finding = capped.finding("confined-32-bit");
+    assert!(finding.text.contains("its policy is cap:32"), "{}", finding.text);
+    assert!(finding.action.contains("iova policy revert 0000:00:04.0"), "{}", finding.action);
+}
+
+fn managed(policy: Policy, held_bytes: u64) -> DevicePolicy {
+    DevicePolicy {
+        policy,
+        cap: None,
+        effective: Effective::FullRange(40),
+        state: State::Active,
+        origin: Origin::Kernel,
+        mechanisms: Mechanisms::default(),
+        generation: 1,
+        held_bytes,
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::policy::{Facts, Global};
 use super::{Configured, Device, DomainType, Inventory, functions, host, policy};
 use crate::kernel::root::clean;
 use crate::kernel::{Kernel, Root};
+use crate::policy::module;
 
 const GROUPS: &str = "sys/kernel/iommu_groups";
 
@@ -90,6 +91,7 @@ impl Known<'_> {
             fact.map(width).or(shown)
         };
         let dma_mask_bits = mask("dma_mask_bits", facts.and_then(|facts| facts.dma_mask));
+        let managed = (bus == "pci").then(|| module::configured(self.root, &bdf)).flatten();
         Device {
             dev: facts.map(|facts| facts.dev),
             id: id("vendor").zip(id("device")),
@@ -106,7 +108,12 @@ impl Known<'_> {
             dma_mask_bits,
             coherent_mask_bits: mask("consistent_dma_mask_bits", facts.and_then(|facts| facts.coherent_mask)),
             bus_dma_limit: facts.and_then(|facts| facts.bus_dma_limit),
-            configured: self.configured(kind, facts, &bus, dma_mask_bits),
+            configured: match &managed {
+                // With the low space held, the attempt below is in vain, and the address is high.
+                Some(managed) if managed.held_bytes > 0 => Some(Configured::FullRange),
+                _ => self.configured(kind, facts, &bus, dma_mask_bits),
+            },
+            managed,
             bus,
             bdf,
         }

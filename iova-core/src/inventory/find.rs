@@ -126,6 +126,7 @@ mod tests {
             coherent_mask_bits: None,
             bus_dma_limit: None,
             configured: None,
+            managed: None,
         }
     }
 

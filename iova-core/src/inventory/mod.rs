@@ -12,6 +12,8 @@ pub use find::FindError;
 
 use serde::Serialize;
 
+use crate::policy::module::DevicePolicy;
+
 /// How the IOMMU treats the DMA of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum DomainType {
@@ -71,6 +73,8 @@ pub struct Device {
     pub bus_dma_limit: Option<u64>,
     /// Configured policy.
     pub configured: Option<Configured>,
+    /// What the module `iova_policy` was told about the device; `None` if the module is not loaded.
+    pub managed: Option<DevicePolicy>,
 }
 
 /// What the machine is.

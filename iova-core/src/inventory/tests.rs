@@ -118,6 +118,28 @@ fn policy_from_sysfs_alone() {
 }
 
 #[test]
+fn what_the_policy_module_says() {
+    let tree = machine("managed");
+    // The group's link and the bus's lead to the same device.
+    let group = "sys/bus/pci/devices/0000:00:03.0/iova_policy";
+    assert_eq!(tree.collect().devices[0].managed, None);
+    tree.file(&format!("{group}/policy"), "dac:40\n")
+        .file(&format!("{group}/cap"), "48\n")
+        .file(&format!("{group}/effective"), "full-range 40\n")
+        .file(&format!("{group}/state"), "active\n")
+        .file(&format!("{group}/held"), "1361784832\n");
+    let device = tree.collect().devices.remove(0);
+    assert_eq!(device.configured, Some(Configured::FullRange), "nothing low is left to get");
+    let managed = device.managed.unwrap();
+    assert_eq!(
+        (managed.policy.to_string().as_str(), managed.cap, managed.held_bytes),
+        ("dac:40", Some(48), 1361784832)
+    );
+    tree.file(&format!("{group}/held"), "0\n");
+    assert_eq!(tree.collect().devices[0].configured, None, "sysfs alone does not tell");
+}
+
+#[test]
 fn virtio_iommu_goes_by_a_pci_address() {
     let tree = machine("virtio");
     let target = "../../devices/pci0000:00/0000:00:02.0/virtio0/iommu/0000:00:02.0";

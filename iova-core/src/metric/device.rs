@@ -8,7 +8,7 @@ const INSIDE: &str =
 const INVENTORY: &str = "From the kernel's struct device; unknown where kernel memory cannot be read.";
 const UNMAP: &str = "fentry of __iommu_dma_unmap (VT-d on 5.10: intel_unmap).";
 
-/// The same nine figures exist per domain and, for convenience, at each device of the domain.
+/// The same ten figures exist per domain and, for convenience, at each device of the domain.
 macro_rules! low_space {
     ($scope:ident) => {
         &[
@@ -17,7 +17,10 @@ macro_rules! low_space {
             metric!($scope, "low_space.reserved_bytes", Bytes, |d| d.low_space.reserved_bytes,
                 "What no allocation can ever get: bridge windows, MSI, firmware regions (reserve_iova).", SPACE),
             metric!($scope, "low_space.live_bytes", Bytes, |d| d.low_space.live_bytes,
-                "Mapped by devices: in the tree, but in no cache and no flush queue.", SPACE),
+                "Mapped by devices: in the tree, but in no cache, no flush queue, and not held.", SPACE),
+            metric!($scope, "low_space.held_bytes", Bytes, |d| d.low_space.held_bytes,
+                "Held by the module iova_policy, so that no allocation gets it (policy dac:N by fill); not in use.",
+                "sysfs (iova_policy/held of the domain's device); unknown without a snapshot."),
             metric!($scope, "low_space.cached_bytes", Bytes, |d| d.low_space.cached_bytes,
                 "Freed, but kept in per-CPU caches and the depot (iova_rcache); not available to the tree search.",
                 SPACE),
@@ -30,7 +33,7 @@ macro_rules! low_space {
             metric!($scope, "low_space.pressure", Ratio, |d| d.low_space.pressure,
                 "(live + cached + pending) / capacity.", SPACE),
             metric!($scope, "low_space.peak_used_bytes", Bytes, |d| d.low_space.peak_used_bytes,
-                "Most that was live, cached or pending at any one-second reading of the interval.",
+                "Most that was live, cached or pending at any one-second reading of the interval; without what is held.",
                 "Start snapshot plus what alloc_iova put into the tree and remove_iova took out; unknown without it."),
         ]
     };
@@ -63,7 +66,7 @@ pub(super) const TABLE: &[&[Metric]] = &[
             "bus_dma_limit",
             Number,
             |d| d.bus_dma_limit,
-            "Highest address the bus above the device can carry (bus_dma_limit).",
+            "Highest address the bus above the device can carry, or its policy allows (bus_dma_limit).",
             "From the kernel's struct device; unknown also if there is no limit."
         ),
         metric!(

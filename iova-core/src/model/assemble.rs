@@ -2,7 +2,8 @@
 
 use super::delta::Counters;
 use super::device::{
-    Alloc, Cache, Device, Fault, Faults, Free, Lock, Map, OrderCount, Policy, Presence, SlowCall,
+    Alloc, Cache, Device, Fault, Faults, Free, LARGE_ORDER, Lock, Map, OrderCount, OrderLatency, Policy,
+    Presence, SlowCall,
 };
 use super::domain::{Domain, FlushQueue, LowSpace, Space, consistency_name};
 use super::hide;
@@ -82,7 +83,7 @@ fn known(model: &Model, index: usize, entry: &inventory::Device, sum: &DeviceCou
     device.coherent_mask_bits = entry.coherent_mask_bits;
     device.bus_dma_limit = entry.bus_dma_limit.filter(|&limit| limit > 0);
     device.presence = presence;
-    device.policy.configured = entry.configured.map(configured_name);
+    device.policy = Policy { effective_high_ratio: device.policy.effective_high_ratio, ..Policy::of(entry) };
     // What is gone has no space; another device may have got its memory.
     device.iovad = if presence == Presence::Removed { None } else { entry.iovad.or(device.iovad) };
     device.dev = entry.dev.or(device.dev);
@@ -116,7 +117,7 @@ fn counted(sum: &DeviceCounters) -> Device {
     Device {
         dev: (sum.dev != 0).then_some(sum.dev),
         iovad: (sum.iovad != 0).then_some(sum.iovad),
-        policy: Policy { configured: None, effective_high_ratio: ratio(alloc.high, successes) },
+        policy: Policy { effective_high_ratio: ratio(alloc.high, successes), ..Policy::default() },
         map: map(sum, &alloc),
         free: free(&sum.free),
         cache: Cache { hit_ratio: slow_ratio.map(|slow| 1.0 - slow), flushes: Some(sum.alloc.cache_flushes) },
@@ -142,7 +143,18 @@ fn alloc(sum: &AllocCounters) -> Alloc {
         high: sum.high,
         latency_ns: Latency::new(Some(&sum.latency)),
         by_order: orders(&sum.by_order, false),
+        latency_by_order: Vec::new(),
+        large_latency_ns: Latency::default(),
     }
+}
+
+fn watched(alloc: &mut Alloc, orders: &[Histogram]) {
+    let all = || (0..).zip(orders);
+    let latency = |(order, histogram)| OrderLatency { order, latency_ns: Latency::new(Some(histogram)) };
+    alloc.latency_by_order = all().map(latency).filter(|entry| entry.latency_ns.samples > Some(0)).collect();
+    let mut large = Histogram::default();
+    all().filter(|(order, _)| *order >= LARGE_ORDER).for_each(|(_, histogram)| large.add(histogram));
+    alloc.large_latency_ns = Latency::new((!orders.is_empty()).then_some(&large));
 }
 
 fn free(sum: &FreeCounters) -> Free {
@@ -186,6 +198,9 @@ pub fn configured_name(configured: Configured) -> &'static str {
 fn finish(model: &Model, sums: &Sums, device: &mut Device, domains: &[Domain]) {
     if sums.duration_ns > 0 {
         device.alloc.per_second = Some(device.alloc.count as f64 / seconds(sums));
+    }
+    if let Some(dev) = device.dev {
+        watched(&mut device.alloc, &model.watched(dev));
     }
     device.faults = faults(model, device);
     let calls = model.slow_calls.iter().filter(|call| device.dev == Some(call.dev));
@@ -259,10 +274,17 @@ fn domains(model: &Model, sums: &Sums, end: Option<&Snapshot>) -> Vec<Domain> {
     for domain in &mut domains {
         let member = model.inventory.devices.iter().find(|device| device.iovad == Some(domain.iovad));
         domain.group = domain.group.or(member.map(|device| device.group));
+        domain.low_space.tell_held(held(model, domain.iovad));
         domain.low_space.peak_used_bytes = peak(model, domain);
         domain.newly_cached = newly_cached(model, domain);
     }
     domains
+}
+
+/// What the module holds in a domain: only one of a device alone, so this is one number.
+fn held(model: &Model, iovad: u64) -> u64 {
+    let members = model.inventory.devices.iter().filter(|device| device.iovad == Some(iovad));
+    members.filter_map(|device| device.managed.as_ref()).map(|managed| managed.held_bytes).sum()
 }
 
 fn newly_cached(model: &Model, domain: &Domain) -> u64 {
@@ -287,7 +309,8 @@ fn peak(model: &Model, domain: &Domain) -> Option<u64> {
     let low = &start.low;
     let grown = model.peak_low_pages.get(&domain.iovad).copied().unwrap_or(0);
     let pages = (low.live + low.cached + low.pending).saturating_add_signed(grown);
-    Some((pages * start.granule).max(domain.low_space.used_bytes()?))
+    let used = (pages * start.granule).saturating_sub(domain.low_space.held_bytes?);
+    Some(used.max(domain.low_space.used_bytes()?))
 }
 
 /// Pages at or above 4 GiB that are in somebody's hands: a 64-bit bridge window is reserved there, and no use.
@@ -311,11 +334,12 @@ fn state(state: &DomainState) -> Domain {
             capacity_bytes: Some(bytes(capacity)),
             reserved_bytes: Some(bytes(low.reserved)),
             live_bytes: Some(bytes(low.live)),
+            held_bytes: None,
             cached_bytes: Some(bytes(low.cached)),
             pending_bytes: Some(bytes(low.pending)),
             free_bytes: Some(bytes(low.free)),
             largest_gap_bytes: Some(bytes(low.largest_gap)),
-            pressure: ratio(used, capacity),
+            pressure: None,
             peak_used_bytes: None,
         },
         high_bytes: Some(bytes(high_in_use(state))),

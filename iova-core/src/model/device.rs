@@ -2,7 +2,7 @@
 
 use super::domain::LowSpace;
 use super::latency::Latency;
-use crate::inventory::DomainType;
+use crate::inventory::{self, DomainType};
 use serde::Serialize;
 
 /// How sure we are that a device of the kernel is one of the inventory.
@@ -29,8 +29,35 @@ pub enum Presence {
 pub struct Policy {
     /// "sac-first", "full-range" or "32-bit"; `None` if unknown.
     pub configured: Option<&'static str>,
+    /// What the module `iova_policy` was told: "stock", "cap:N", "dac:N"; `None` if it is not loaded.
+    pub set: Option<String>,
+    /// Where that stands: "idle", "active", "pending", "leased", "quarantined", "refused".
+    pub state: Option<&'static str>,
     /// Share of the successful allocations at or above 4 GiB; `None` without any.
     pub effective_high_ratio: Option<f64>,
+}
+
+impl Policy {
+    /// What is configured for a device, before anything was measured.
+    pub fn of(entry: &inventory::Device) -> Self {
+        let managed = entry.managed.as_ref();
+        Self {
+            configured: entry.configured.map(super::configured_name),
+            set: managed.map(|managed| managed.policy.to_string()),
+            state: managed.map(|managed| managed.state.name()),
+            effective_high_ratio: None,
+        }
+    }
+
+    /// True if somebody wanted addresses above 4 GiB.
+    pub fn is_dac(&self) -> bool {
+        self.set.as_ref().is_some_and(|set| set.starts_with("dac:"))
+    }
+
+    /// True if somebody narrowed the device.
+    pub fn is_cap(&self) -> bool {
+        self.set.as_ref().is_some_and(|set| set.starts_with("cap:"))
+    }
 }
 
 /// Allocations of one order of pages.
@@ -40,6 +67,15 @@ pub struct OrderCount {
     pub order: u32,
     /// How many.
     pub count: u64,
+}
+
+/// Allocation latency of one order of pages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OrderLatency {
+    /// Order: 2^order pages.
+    pub order: u32,
+    /// Entry to return.
+    pub latency_ns: Latency,
 }
 
 /// Allocations.
@@ -69,7 +105,17 @@ pub struct Alloc {
     pub latency_ns: Latency,
     /// Allocations per order; orders without any left out.
     pub by_order: Vec<OrderCount>,
+    /// Latencies per order, of a watched device; orders without any left out. Not part of the report.
+    #[serde(skip)]
+    pub latency_by_order: Vec<OrderLatency>,
+    /// Latency of what no per-CPU cache can serve: orders from [`LARGE_ORDER`] on, of a watched device.
+    #[serde(skip)]
+    pub large_latency_ns: Latency,
 }
+
+/// Allocations of this order and above always search the tree (`IOVA_RANGE_CACHE_MAX_SIZE`, include/linux/iova.h in
+/// 5.10, drivers/iommu/iova.c from 5.18 on: 6 in 5.10 to 7.3).
+pub const LARGE_ORDER: u32 = 6;
 
 /// Unmaps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -14,6 +14,8 @@ pub struct LowSpace {
     pub reserved_bytes: Option<u64>,
     /// Mapped by devices.
     pub live_bytes: Option<u64>,
+    /// Held by the module `iova_policy`, so that nobody gets it: not in use, and no pressure.
+    pub held_bytes: Option<u64>,
     /// In per-CPU caches and the depot.
     pub cached_bytes: Option<u64>,
     /// In flush queues.
@@ -29,6 +31,14 @@ pub struct LowSpace {
 }
 
 impl LowSpace {
+    /// Takes out of the live bytes what the module holds: in the tree both look alike.
+    pub(super) fn tell_held(&mut self, held: u64) {
+        self.held_bytes = self.live_bytes.map(|live| held.min(live));
+        self.live_bytes = self.live_bytes.map(|live| live.saturating_sub(held));
+        let shares = self.used_bytes().zip(self.capacity_bytes.filter(|&capacity| capacity > 0));
+        self.pressure = shares.map(|(used, capacity)| used as f64 / capacity as f64);
+    }
+
     /// live + cached + pending.
     pub fn used_bytes(&self) -> Option<u64> {
         Some(self.live_bytes? + self.cached_bytes? + self.pending_bytes?)

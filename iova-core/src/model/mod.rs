@@ -23,7 +23,8 @@ mod track;
 
 pub use assemble::configured_name;
 pub use device::{
-    Alloc, Cache, Device, Fault, Faults, Free, Lock, Map, OrderCount, Policy, Presence, SlowCall,
+    Alloc, Cache, Device, Fault, Faults, Free, LARGE_ORDER, Lock, Map, OrderCount, OrderLatency, Policy,
+    Presence, SlowCall,
 };
 pub use domain::{Domain, FlushQueue, LowSpace, Space};
 pub use latency::{Bucket, Latency};

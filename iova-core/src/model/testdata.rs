@@ -28,6 +28,7 @@ pub(crate) fn nvme() -> Device {
         coherent_mask_bits: Some(64),
         bus_dma_limit: Some(0),
         configured: Some(Configured::SacFirst),
+        managed: None,
     }
 }
 
@@ -92,7 +93,7 @@ pub(crate) fn domain_counters() -> DomainCounters {
 
 pub(crate) fn sample(ns: u64, devices: Vec<DeviceCounters>, domains: Vec<DomainCounters>) -> Sample {
     let quality = Quality { alloc_sampling: 1, free_sampling: 1, ..Quality::default() };
-    Sample { ns, devices, domains, quality, events: Vec::new() }
+    Sample { ns, devices, domains, quality, ..Sample::default() }
 }
 
 /// A domain with a third of its pages reserved and 600 in use.

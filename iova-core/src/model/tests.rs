@@ -1,7 +1,7 @@
 use super::testdata::{self, counters, domain_counters, inventory, sample, snapshot};
 use super::{Device, Figures, Model, Presence};
 use crate::inventory::{Configured, Inventory};
-use crate::sample::{DeviceCounters, Event, Quality, Sample, What};
+use crate::sample::{DeviceCounters, Event, Histogram, Quality, Sample, Watched, What};
 use crate::snapshot::Consistency;
 
 const SECOND: u64 = 1_000_000_000;
@@ -242,4 +242,24 @@ fn a_device_added_again_at_the_same_address_is_two_devices_all_the_same() {
     let figures = model.figures(None);
     let counts: Vec<_> = figures.devices.iter().map(|device| (device.alloc.count, device.presence)).collect();
     assert_eq!(counts, [(8010, Presence::Removed), (100, Presence::Unknown), (13, Presence::Added)]);
+}
+
+#[test]
+fn a_watched_device_has_latencies_per_order() {
+    let orders = |small: u64, large: u64| {
+        let mut by_order = vec![Histogram::default(); iova_common::agg::ORDERS];
+        by_order[0] = testdata::histogram(&[(500, small)]);
+        by_order[9] = testdata::histogram(&[(2_000_000, large)]);
+        Some(Watched { dev: testdata::NVME.0, by_order })
+    };
+    let mut model = Model::new(inventory(), None, Sample { watched: orders(7, 0), ..start() });
+    model.feed(Sample { watched: orders(17, 3), ..sample(SECOND, Vec::new(), Vec::new()) });
+    let figures = model.figures(None);
+    let alloc = &only(&figures).alloc;
+    let counts: Vec<_> =
+        alloc.latency_by_order.iter().map(|entry| (entry.order, entry.latency_ns.samples)).collect();
+    assert_eq!(counts, [(0, Some(10)), (9, Some(3))]);
+    assert_eq!(alloc.large_latency_ns.samples, Some(3));
+    let unwatched = run(counters());
+    assert_eq!(only(&unwatched).alloc.large_latency_ns.samples, None);
 }

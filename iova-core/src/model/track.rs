@@ -6,7 +6,7 @@ use super::identity::Roll;
 use super::quality::Unknown;
 use super::report::Figures;
 use crate::inventory::{Configured, Device, Inventory};
-use crate::sample::{DeviceCounters, DomainCounters, Event, Quality, Sample, What};
+use crate::sample::{DeviceCounters, DomainCounters, Event, Histogram, Quality, Sample, Watched, What};
 use crate::snapshot::Snapshot;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,6 +98,8 @@ pub struct Model {
     devices: BTreeMap<Owner, Running<DeviceCounters>>,
     domains: BTreeMap<u64, Running<DomainCounters>>,
     quality: Running<Quality>,
+    /// The watched device and its latencies per order.
+    watched: Option<(u64, Vec<Running<Histogram>>)>,
 }
 
 impl Model {
@@ -121,6 +123,9 @@ impl Model {
             devices: devices.map(|last| (owner(&last), begin(last))).collect(),
             domains: domains.map(|last| (last.iovad, begin(last))).collect(),
             quality: begin(first.quality),
+            watched: first
+                .watched
+                .map(|Watched { dev, by_order }| (dev, by_order.into_iter().map(begin).collect())),
         }
     }
 
@@ -143,6 +148,9 @@ impl Model {
             *peak = (*peak).max(running.sum.low_pages_delta);
         }
         self.quality.step(sample.quality);
+        if let (Some((_, orders)), Some(now)) = (&mut self.watched, sample.watched) {
+            orders.iter_mut().zip(now.by_order).for_each(|(order, now)| order.step(now));
+        }
         for event in sample.events {
             self.note(event);
         }
@@ -194,6 +202,12 @@ impl Model {
 
     pub(super) fn roll(&self) -> Roll<'_> {
         Roll { devices: &self.inventory.devices, added: &self.added, removed: &self.removed }
+    }
+
+    /// Latencies per order, if `dev` is the watched device.
+    pub(super) fn watched(&self, dev: u64) -> Vec<Histogram> {
+        let watched = self.watched.iter().filter(|(watched, _)| *watched == dev);
+        watched.flat_map(|(_, orders)| orders.iter().map(|order| order.sum.clone())).collect()
     }
 
     pub(super) fn sums(&self) -> Sums {

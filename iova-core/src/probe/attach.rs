@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use aya::maps::{Map, MapData, Queue};
 use aya::programs::{FEntry, FExit, ProgramError};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Endianness, include_bytes_aligned};
+use iova_common::agg::ORDERS;
 use iova_common::config::Config;
 
 use super::hooks::{HOOKS, Hook, Place, Role, is_pointless};
-use super::{ProbeError, Profile, Skipped, Tracer, kmsg, read, sys};
+use super::{ProbeError, Profile, Skipped, Tracer, events, kmsg, read, sys};
 use crate::kernel::{Kernel, Lockdown};
 
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/iova.bpf.o"));
@@ -45,6 +46,7 @@ pub(super) fn attach(
     kernel: &Kernel,
     profile: Profile,
     max_devices: usize,
+    watch: Option<u64>,
 ) -> Result<Tracer, ProbeError> {
     if OBJECT.is_empty() {
         return Err(ProbeError::NoObject);
@@ -52,7 +54,8 @@ pub(super) fn attach(
     sys::raise_memlock();
     let slots = u32::try_from(max_devices).unwrap_or(MOST).saturating_add(SPARE + 1).min(MOST);
     let offsets = kernel.offsets();
-    let config = config(profile, usable(kernel, profile, Role::Fast));
+    let fast_hook = usable(kernel, profile, Role::Fast);
+    let config = Config { watch_dev: watch.unwrap_or(0), ..config(profile, fast_hook) };
     let mut loader: EbpfLoader<'_> = loader.0;
     let mut ebpf = loader
         .override_global("OFFSETS", &offsets, true)
@@ -60,6 +63,7 @@ pub(super) fn attach(
         .map_max_entries("DEVICES", slots)
         .map_max_entries("MAPS", if profile >= Profile::Full { slots } else { 1 })
         .map_max_entries("DOMAINS", slots)
+        .map_max_entries("WATCHED", if watch.is_some() { ORDERS as u32 } else { 1 })
         .load(OBJECT)
         .map_err(load_error)?;
     give_out(&mut ebpf, "FREE_SLOTS", 1..slots)?;
@@ -68,7 +72,16 @@ pub(super) fn attach(
     let (roles, mut skipped) = attach_all(&mut ebpf, &btf, kernel, profile)?;
     let log = fault_log(kernel, &mut skipped);
     let totals = read::Totals::new(slots, &config)?;
-    Ok(Tracer { ebpf, profile, skipped, roles, totals, log, symbols: kernel.symbols.clone() })
+    Ok(Tracer {
+        ebpf,
+        profile,
+        skipped,
+        roles,
+        totals,
+        early: events::Read::default(),
+        log,
+        symbols: kernel.symbols.clone(),
+    })
 }
 
 /// Type information of what we attach to, and of nothing else.

@@ -1,5 +1,7 @@
 //! The ring buffer: raw records to [`Event`]s.
 
+use std::os::fd::{AsFd as _, BorrowedFd};
+
 use aya::maps::{Map, RingBuf, StackTraceMap};
 use iova_common::agg::DeviceInfo;
 use iova_common::event::{self, Kind};
@@ -8,6 +10,7 @@ use super::{ProbeError, Tracer, kmsg};
 use crate::sample::{Event, What};
 
 /// What was in the ring.
+#[derive(Default)]
 pub(super) struct Read {
     /// Events, oldest first.
     pub(super) events: Vec<Event>,
@@ -15,7 +18,30 @@ pub(super) struct Read {
     pub(super) devices: Vec<DeviceInfo>,
 }
 
-pub(super) fn drain(tracer: &mut Tracer) -> Result<Read, ProbeError> {
+/// What [`peek`] has seen since the last call, and what came after it.
+pub(super) fn take(tracer: &mut Tracer) -> Result<Read, ProbeError> {
+    peek(tracer)?;
+    Ok(std::mem::take(&mut tracer.early))
+}
+
+/// Reads what is in the ring now, and keeps it for the next sample.
+pub(super) fn peek(tracer: &mut Tracer) -> Result<Vec<Event>, ProbeError> {
+    let Read { events, devices } = drain(tracer)?;
+    tracer.early.events.extend(events.iter().cloned());
+    tracer.early.devices.extend(devices);
+    Ok(events)
+}
+
+/// Descriptors that become readable when there is something to [`peek`] at.
+pub(super) fn descriptors(tracer: &Tracer) -> Vec<BorrowedFd<'_>> {
+    let ring = match tracer.ebpf.map("EVENTS") {
+        Some(Map::RingBuf(ring)) => Some(ring.fd().as_fd()),
+        _ => None,
+    };
+    ring.into_iter().chain(tracer.log.as_ref().map(kmsg::Log::as_fd)).collect()
+}
+
+fn drain(tracer: &mut Tracer) -> Result<Read, ProbeError> {
     let name = "EVENTS";
     let map = tracer.ebpf.map_mut(name).ok_or(ProbeError::NoObject)?;
     let mut ring = RingBuf::try_from(map).map_err(|error| ProbeError::Map { name, error })?;

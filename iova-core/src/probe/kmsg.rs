@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use crate::inventory::host;
@@ -29,6 +30,11 @@ impl Log {
         let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
         file.seek(SeekFrom::End(0))?;
         Ok(Self(file))
+    }
+
+    /// Readable when there is a new record.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     /// Faults logged since the last call.

@@ -14,13 +14,14 @@ pub use attach::Loader;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::os::fd::BorrowedFd;
 use std::str::FromStr;
 
 use aya::Ebpf;
 use aya::maps::MapError;
 
 use crate::kernel::Kernel;
-use crate::sample::Sample;
+use crate::sample::{Event, Sample};
 use hooks::Role;
 
 /// How closely to look. Each profile adds to the one before.
@@ -133,6 +134,8 @@ pub struct Tracer {
     /// Roles that are filled: what is measured at all.
     roles: BTreeMap<Role, usize>,
     totals: read::Totals,
+    /// Events read before the sample they belong to.
+    early: events::Read,
     /// Where some IOMMUs leave the only trace of a fault.
     log: Option<kmsg::Log>,
     symbols: std::sync::Arc<crate::kernel::Symbols>,
@@ -140,14 +143,26 @@ pub struct Tracer {
 
 impl Tracer {
     /// Loads and attaches everything the profile wants and the kernel offers. `max_devices` sizes the per-device maps;
-    /// devices beyond it (and 16 spare ones for hot-plug) are counted together as "other".
+    /// devices beyond it (and 16 spare ones for hot-plug) are counted together as "other". `watch` is the address of a
+    /// `struct device` whose latencies are kept per order too.
     pub fn attach(
         loader: Loader,
         kernel: &Kernel,
         profile: Profile,
         max_devices: usize,
+        watch: Option<u64>,
     ) -> Result<Self, ProbeError> {
-        attach::attach(loader, kernel, profile, max_devices)
+        attach::attach(loader, kernel, profile, max_devices, watch)
+    }
+
+    /// Events that came since the last call or sample, oldest first. The next sample has them too.
+    pub fn peek_events(&mut self) -> Result<Vec<Event>, ProbeError> {
+        events::peek(self)
+    }
+
+    /// Descriptors that poll as readable when [`Tracer::peek_events`] has something.
+    pub fn event_descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        events::descriptors(self)
     }
 
     /// Names the domains that exist, so that lock waits are seen before a domain's first slow allocation.

@@ -13,7 +13,7 @@ use iova_common::hist::BUCKETS;
 use super::hooks::{HOOKS, Role};
 use super::{ProbeError, Profile, Tracer, events, sys};
 use crate::sample::{
-    AllocCounters, DeviceCounters, DomainCounters, FreeCounters, Histogram, Quality, Sample,
+    AllocCounters, DeviceCounters, DomainCounters, FreeCounters, Histogram, Quality, Sample, Watched,
 };
 
 /// Bytes read per call at most: a page of CPUs times devices, so that memory stays small on large machines.
@@ -26,6 +26,7 @@ pub(super) struct Totals {
     config: Config,
     devices: BTreeMap<u32, DeviceTotals>,
     domains: BTreeMap<u64, [Wide; 2]>,
+    watched: Vec<Wide>,
     infos: BTreeMap<u32, DeviceInfo>,
     /// Slots of devices that are still there. None is given out twice.
     alive: BTreeSet<u32>,
@@ -71,6 +72,7 @@ impl Totals {
             config: *config,
             devices: BTreeMap::new(),
             domains: BTreeMap::new(),
+            watched: Vec::new(),
             infos: BTreeMap::new(),
             alive: BTreeSet::new(),
         })
@@ -105,6 +107,13 @@ macro_rules! counters {
             }
         }
     };
+}
+
+impl Counters for Latency {
+    const ZERO: Self = NO_LATENCY;
+    fn add(&mut self, cpu: &Self) {
+        add_latency(self, cpu);
+    }
 }
 
 counters!(MapAgg { ; latency ; });
@@ -207,7 +216,7 @@ pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
     } else {
         Vec::new()
     };
-    let read = events::drain(tracer)?;
+    let read = events::take(tracer)?;
     for info in hash::<u64, DeviceInfo>(&tracer.ebpf, "DEVICE_SLOTS")?.iter().filter_map(Result::ok) {
         tracer.totals.infos.insert(info.1.slot, info.1);
     }
@@ -217,8 +226,9 @@ pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
     tracer.totals.alive = alive(tracer)?;
     let devices = devices(tracer, &aggs, &maps);
     let domains = domains(tracer)?;
+    let watched = watched(tracer)?;
     let quality = quality(tracer)?;
-    Ok(Sample { ns, devices, domains, quality, events: read.events })
+    Ok(Sample { ns, devices, domains, watched, quality, events: read.events })
 }
 
 /// Asked one by one, because a walk through a table that changes may miss some.
@@ -310,6 +320,18 @@ fn domains(tracer: &mut Tracer) -> Result<Vec<DomainCounters>, ProbeError> {
         });
     }
     Ok(counters)
+}
+
+fn watched(tracer: &mut Tracer) -> Result<Option<Watched>, ProbeError> {
+    let dev = tracer.totals.config.watch_dev;
+    if dev == 0 {
+        return Ok(None);
+    }
+    let now: Vec<Latency> = read_array(per_cpu(&tracer.ebpf, "WATCHED")?, ORDERS as u32, tracer.totals.cpus)?;
+    let totals = &mut tracer.totals.watched;
+    totals.resize_with(now.len(), Wide::default);
+    let by_order = totals.iter_mut().zip(&now).map(|(total, now)| total.update(now)).collect();
+    Ok(Some(Watched { dev, by_order }))
 }
 
 fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {

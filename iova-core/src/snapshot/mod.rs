@@ -19,7 +19,7 @@ mod tree;
 
 pub use layout::UnknownLayout;
 pub(crate) use take::groups;
-pub use take::take;
+pub use take::{take, take_group};
 
 use cpus::Cpus;
 use iova_common::agg::ORDERS;

@@ -14,8 +14,17 @@ const ATTEMPTS: u32 = 5;
 
 /// The state of the allocator now. Never fails as a whole: what could not be read is a sentence in `missing`.
 pub fn take(kernel: &Kernel) -> Snapshot {
+    of_groups(kernel, |_| true)
+}
+
+/// The same for one group's domain only: quicker, where a device has just faulted.
+pub fn take_group(kernel: &Kernel, group: u32) -> Snapshot {
+    of_groups(kernel, |id| id == group)
+}
+
+fn of_groups(kernel: &Kernel, wanted: impl Fn(u32) -> bool) -> Snapshot {
     let mut snapshot = Snapshot { ns: now_ns(), ..Snapshot::default() };
-    if let Err(sentence) = fill(kernel, &mut snapshot) {
+    if let Err(sentence) = fill(kernel, wanted, &mut snapshot) {
         snapshot.missing.push(sentence);
     }
     snapshot
@@ -48,7 +57,7 @@ fn without_groups(kernel: &Kernel) -> Result<Vec<Group>, String> {
         .to_owned())
 }
 
-fn fill(kernel: &Kernel, snapshot: &mut Snapshot) -> Result<(), String> {
+fn fill(kernel: &Kernel, wanted: impl Fn(u32) -> bool, snapshot: &mut Snapshot) -> Result<(), String> {
     let kcore = kernel.kcore().map_err(|error| format!("allocator state is missing: {error}"))?;
     let groups = groups(kernel, &kcore)?;
     if groups.iter().all(|group| group.domain.is_none()) {
@@ -59,7 +68,7 @@ fn fill(kernel: &Kernel, snapshot: &mut Snapshot) -> Result<(), String> {
     let reservations = Reservations::new(kernel);
     snapshot.missing.extend(reservations.missing());
     let reader = Reader { kcore: &kcore, layout: &layout, cpus: &cpus, reservations: &reservations };
-    for group in &groups {
+    for group in groups.iter().filter(|group| wanted(group.id)) {
         match reader.domain(group) {
             None => {}
             Some(Ok(domain)) => add(&mut snapshot.domains, domain),
