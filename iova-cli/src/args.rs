@@ -1,5 +1,7 @@
 //! The command line: what may be given, and the help texts.
 
+pub(crate) mod policy;
+
 use crate::duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -90,6 +92,9 @@ pub(crate) enum Command {
     /// Measure for a while and report per device what the allocator did and what is wrong.
     #[command(after_long_help = REPORT_HELP)]
     Report(ReportArgs),
+    /// Show and change where the kernel puts devices' addresses.
+    #[command(after_long_help = policy::HELP)]
+    Policy(policy::PolicyArgs),
 }
 
 /// Output format.

@@ -35,6 +35,11 @@ impl Stop {
         Self { exit: Exit::Unusable, message: message.to_string() }
     }
 
+    /// The answer is "no".
+    pub(crate) fn no(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::No, message: message.to_string() }
+    }
+
     /// This should not happen.
     pub(crate) fn internal(message: impl fmt::Display) -> Self {
         Self { exit: Exit::Internal, message: message.to_string() }

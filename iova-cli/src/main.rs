@@ -5,6 +5,7 @@ mod commands;
 mod duration;
 mod exit;
 mod output;
+mod poll;
 mod render;
 mod session;
 mod signals;

@@ -1,6 +1,7 @@
 //! Waiting for what ends a measurement: time, a signal, the end of the measured command.
 
 use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// What woke us.
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 pub(crate) enum Wake {
     /// The time is over.
     Time,
-    /// SIGINT or SIGTERM; `tty` if it came from the terminal, which tells the whole process group.
+    /// A signal that ends it: SIGINT, SIGTERM, in a trial also SIGHUP and SIGQUIT; `tty` if it came from the terminal, which tells the whole process group.
     Ended { signal: i32, tty: bool },
     /// A child changed its state.
     Child,
@@ -22,19 +23,44 @@ pub(crate) struct Signals {
     set: libc::sigset_t,
 }
 
+/// What a measurement waits for.
+const MEASURING: &[i32] = &[libc::SIGINT, libc::SIGTERM, libc::SIGCHLD];
+/// What a trial waits for: whatever may end it must take the policy back first.
+const TRYING: &[i32] = &[libc::SIGINT, libc::SIGTERM, libc::SIGCHLD, libc::SIGHUP, libc::SIGQUIT];
+
 impl Signals {
     pub(crate) fn block() -> io::Result<Self> {
+        Self::hold(MEASURING)
+    }
+
+    /// The same for a trial: the loss of the terminal (SIGHUP) and Ctrl-\ too.
+    pub(crate) fn block_for_trial() -> io::Result<Self> {
+        Self::hold(TRYING)
+    }
+
+    fn hold(signals: &[i32]) -> io::Result<Self> {
         // SAFETY: sigset_t is plain memory, filled by sigemptyset before use.
         let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
         // SAFETY: `set` lives, and the signal numbers are valid.
         let result = unsafe {
             libc::sigemptyset(&raw mut set);
-            for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGCHLD] {
+            for &signal in signals {
                 libc::sigaddset(&raw mut set, signal);
             }
             libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut())
         };
         if result == 0 { Ok(Self { set }) } else { Err(io::Error::from_raw_os_error(result)) }
+    }
+
+    /// A descriptor that polls as readable when one of them is there; [`Signals::wait`] fetches it.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        // SAFETY: `set` is initialised.
+        let fd = unsafe { libc::signalfd(-1, &raw const self.set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just made this descriptor for us.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 
     /// Waits until `deadline` at most.
@@ -49,7 +75,7 @@ impl Signals {
                 unsafe { libc::sigtimedwait(&raw const self.set, &raw mut info, &raw const timeout) };
             match signal {
                 libc::SIGCHLD => return Wake::Child,
-                libc::SIGINT | libc::SIGTERM => {
+                libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => {
                     return Wake::Ended { signal, tty: info.si_code == libc::SI_KERNEL };
                 }
                 // EINTR: a signal outside the set, for example a stop and continue.

@@ -2,6 +2,7 @@
 
 use crate::args::When;
 use std::io::IsTerminal;
+use std::os::fd::{AsRawFd, RawFd};
 
 /// Without a terminal, and for a bug report, 80 columns.
 const DEFAULT_WIDTH: usize = 80;
@@ -19,8 +20,17 @@ pub(crate) struct Term {
 impl Term {
     /// Standard output.
     pub(crate) fn detect(ascii: bool, color: When) -> Self {
-        let tty = std::io::stdout().is_terminal();
-        let columns = if tty { stdout_columns() } else { None };
+        Self::of(ascii, color, std::io::stdout())
+    }
+
+    /// Standard error.
+    pub(crate) fn detect_errors(ascii: bool, color: When) -> Self {
+        Self::of(ascii, color, std::io::stderr())
+    }
+
+    fn of(ascii: bool, color: When, stream: impl IsTerminal + AsRawFd) -> Self {
+        let tty = stream.is_terminal();
+        let columns = if tty { columns(stream.as_raw_fd()) } else { None };
         Self::new(ascii, color, tty, columns, |name| std::env::var(name).ok())
     }
 
@@ -51,10 +61,10 @@ impl Term {
     }
 }
 
-fn stdout_columns() -> Option<usize> {
+fn columns(stream: RawFd) -> Option<usize> {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: TIOCGWINSZ writes one winsize, and `size` is one.
-    let result = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    let result = unsafe { libc::ioctl(stream, libc::TIOCGWINSZ, &raw mut size) };
     (result == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 

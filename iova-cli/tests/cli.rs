@@ -54,6 +54,13 @@ fn wrong_usage_is_exit_code_2_with_a_hint() {
         (&["report", "--fail-on", "fatal"], "note, info, warning, critical"),
         (&["report", "--format", "xml"], "text, json"),
         (&["report", "--duration", "1s", "--", "true"], "cannot be used with"),
+        (&["policy", "try", "eth0", "dac:99"], "33 to 57"),
+        (&["policy", "try", "eth0", "forcedac"], "no policy"),
+        (&["policy", "try", "eth0", "dac:40", "--for", "10x"], "no unit of time"),
+        (&["policy", "try", "eth0", "dac:40", "--keep-if-ok"], "COMMAND"),
+        (&["policy", "revert"], "DEVICE"),
+        (&["policy", "revert", "eth0", "--all"], "cannot be used with"),
+        (&["policy", "set", "eth0"], "POLICY"),
         (&["reprot"], "report"),
         (&[], "Usage"),
     ] {
@@ -67,7 +74,13 @@ fn wrong_usage_is_exit_code_2_with_a_hint() {
 
 #[test]
 fn help_names_the_exit_codes() {
-    for args in [&["--help"][..], &["report", "--help"], &["doctor", "--help"], &["devices", "--help"]] {
+    let policy = [
+        "show", "explain", "try", "confirm", "revert", "set", "flush", "release", "log", "persist", "forget",
+    ];
+    let policy = policy.map(|command| vec!["policy", command, "--help"]);
+    let others =
+        [vec!["--help"], vec!["report", "--help"], vec!["doctor", "--help"], vec!["devices", "--help"]];
+    for args in others.iter().chain(&policy).chain([&vec!["policy", "--help"]]) {
         let output = run(args);
         assert_eq!(code(&output), 0);
         assert!(text(&output.stdout).contains("xit codes"), "{args:?}");

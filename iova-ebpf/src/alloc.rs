@@ -15,7 +15,7 @@ use crate::event::{self, Facts};
 use crate::frame::{self, Notes};
 use crate::hist;
 use crate::kernel::{Ptr, arg, arg_ptr, config, embedded, iovad_of, offset};
-use crate::maps::{STACKS, lost};
+use crate::maps::{STACKS, WATCHED, lost};
 
 /// Where one of the kernel's two front ends keeps what we want to know. Arguments are read from the trampoline's copy
 /// when they are needed, which is cheaper than keeping them across calls.
@@ -120,6 +120,10 @@ fn exit<F: FrontEnd>(ctx: *mut c_void) -> i32 {
     count::<F>(ctx, agg, number);
     if ns != 0 {
         hist::record(unsafe { &raw mut (*agg).alloc_latency }, ns);
+        let watched = config!(watch_dev);
+        if watched != 0 && F::dev(ctx) as u64 == watched {
+            record_order(F::size(ctx), ns);
+        }
         let slow = config!(slow_call_ns);
         if slow != 0 && ns >= slow {
             slow_call::<F>(ctx, number, ns);
@@ -150,6 +154,15 @@ fn order(size: u64) -> u64 {
         order += 1;
     }
     order
+}
+
+/// Keeps the latency of one allocation of the watched device with those of its order.
+#[inline(always)]
+fn record_order(size: u64, ns: u64) {
+    let order = at_most::<{ ORDERS as u64 - 1 }>(order(size));
+    if let Some(latency) = WATCHED.get_ptr_mut(order as u32) {
+        hist::record(latency, ns);
+    }
 }
 
 #[inline(always)]

@@ -2,7 +2,7 @@
 
 use aya_ebpf::btf_maps::{HashMap, PerCpuArray, Queue, RingBuf, StackTrace};
 use aya_ebpf::macros::btf_map;
-use iova_common::agg::{DeviceAgg, DeviceInfo, DomainAgg, MapAgg, QualityAgg};
+use iova_common::agg::{DeviceAgg, DeviceInfo, DomainAgg, Latency, MapAgg, ORDERS, QualityAgg};
 use iova_common::event::Event;
 
 use crate::event::Budget;
@@ -24,6 +24,10 @@ pub static FREE_SLOTS: Queue<u32, 4096> = Queue::new();
 /// `dma_map` latencies per device slot (profile `full`).
 #[btf_map]
 pub static MAPS: PerCpuArray<MapAgg, 64> = PerCpuArray::new();
+
+/// Latencies of the watched device's allocations, per order. One entry if no device is watched.
+#[btf_map]
+pub static WATCHED: PerCpuArray<Latency, { ORDERS }> = PerCpuArray::new();
 
 /// Aggregates per domain slot.
 #[btf_map]

@@ -79,10 +79,7 @@ pub fn free_way<W: Way, T>(ways: *mut W, ctx: *const T) -> *mut W {
             free = way;
         }
     }
-    if free.is_null() {
-        reclaim(ways);
-    }
-    free
+    if free.is_null() { reclaim(ways) } else { free }
 }
 
 /// The way of the call at `ctx`, null if there is none.
@@ -104,32 +101,48 @@ fn returned<T>(tag: u64, ctx: *const T) -> bool {
     (low32(ctx).wrapping_sub(tag) & 0xffff_ffff) < ONE_STACK
 }
 
-/// Frees ways of calls that returned on another CPU. Called when all were taken, which no nesting of interrupts
-/// explains. Untimed ones are stamped first, so that a later call can tell.
+/// Called when all ways are taken, which no nesting of interrupts explains. A hard interrupt inside soft ones leaves ways
+/// at many depths of its stack, none of which proves another stale; so on each stack only the outermost call stays. Ways of
+/// calls that returned on another CPU are freed by their age; untimed ones are stamped first, so that a later call can
+/// tell. Returns a free way, or null.
 #[inline(always)]
-fn reclaim<W: Way>(ways: *mut W) {
-    lost!(frames_lost);
-    let now = unsafe { bpf_ktime_get_ns() };
-    for way in 0..WAYS {
+fn reclaim<W: Way>(ways: *mut W) -> *mut W {
+    let tag = |way: usize| unsafe { (*ways.add(way)).timer().tag };
+    let tags = [tag(0), tag(1), tag(2), tag(3)];
+    let mut free = core::ptr::null_mut();
+    for (way, tag) in tags.into_iter().enumerate() {
+        let inside = |outer: u64| u64::from(outer.wrapping_sub(tag).wrapping_sub(1) < ONE_STACK);
+        let stale = inside(tags[0]) | inside(tags[1]) | inside(tags[2]) | inside(tags[3]);
         let way = unsafe { &mut *ways.add(way) };
-        let start = way.timer().start;
-        if start == 0 {
-            way.timer().start = now;
-        } else if now.wrapping_sub(start) > STALE_NS {
+        if stale != 0 || outdated(way.timer()) {
             way.close();
+            free = way;
         }
     }
+    free
+}
+
+/// True if the call is too old to be open still.
+#[inline(always)]
+fn outdated(timer: &mut Timer) -> bool {
+    let now = unsafe { bpf_ktime_get_ns() };
+    if timer.start == 0 {
+        timer.start = now;
+    }
+    now.wrapping_sub(timer.start) > STALE_NS
 }
 
 /// Opens a timed call.
 #[inline(always)]
 pub fn open<T>(timers: *mut Timer, ctx: *const T) {
     let timer = free_way(timers, ctx);
-    if !timer.is_null() {
-        unsafe {
-            (*timer).tag = ctx as u64;
-            (*timer).start = bpf_ktime_get_ns();
-        }
+    if timer.is_null() {
+        lost!(frames_lost);
+        return;
+    }
+    unsafe {
+        (*timer).tag = ctx as u64;
+        (*timer).start = bpf_ktime_get_ns();
     }
 }
 

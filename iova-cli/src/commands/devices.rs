@@ -7,7 +7,7 @@ use crate::output;
 use crate::render::renderer;
 use crate::term::Term;
 use iova_core::inventory::{Device, Inventory};
-use iova_core::model::{HostFigures, Policy, SacControl, configured_name, type_name};
+use iova_core::model::{HostFigures, Policy, SacControl, type_name};
 use serde::Serialize;
 
 /// The JSON document of `iova devices`. Field names are those of the report.
@@ -73,6 +73,6 @@ fn entry(device: &Device) -> Entry {
         dma_mask_bits: device.dma_mask_bits,
         coherent_mask_bits: device.coherent_mask_bits,
         bus_dma_limit: device.bus_dma_limit.filter(|&limit| limit > 0),
-        policy: Policy { configured: device.configured.map(configured_name), effective_high_ratio: None },
+        policy: Policy::of(device),
     }
 }

@@ -15,8 +15,8 @@ use serde::Serialize;
 const NEEDED: &[&str] =
     &["iommu", "translation", "btf", "symbols", "ebpf rights", "fentry", "hook alloc.count"];
 
-/// What only makes the output nicer: no reason for exit code 1.
-const NICE: &[&str] = &["pci.ids"];
+/// What `iova report` does without: no reason for exit code 1.
+const NICE: &[&str] = &["pci.ids", "policy module"];
 
 /// The answer in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -87,6 +87,7 @@ mod tests {
         assert_eq!(verdict(&[ability("btf", Ok), ability("hook lock.wait_ns", Ok)]), Verdict::Ok);
         assert_eq!(verdict(&[ability("btf", Ok), ability("hook lock.wait_ns", Missing)]), Verdict::Limited);
         assert_eq!(verdict(&[ability("btf", Ok), ability("pci.ids", Limited)]), Verdict::Ok);
+        assert_eq!(verdict(&[ability("policy module", Missing)]), Verdict::Ok);
         assert_eq!(verdict(&[ability("symbols", Limited)]), Verdict::Limited);
         assert_eq!(verdict(&[ability("btf", Missing)]), Verdict::Unusable);
     }

@@ -7,8 +7,9 @@ use iova_core::inventory::Inventory;
 use iova_core::kernel::{Kernel, KernelError};
 use iova_core::model::{SacControl, Unknown};
 use iova_core::probe::{Loader, ProbeError, Profile, Tracer};
-use iova_core::sample::Sample;
+use iova_core::sample::{Event, Sample};
 use iova_core::snapshot::{self, Snapshot};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 /// The running kernel, and the probes once they are attached.
@@ -26,8 +27,45 @@ impl Live {
         Ok(Self { loader, kernel: Kernel::load(), tracer: None })
     }
 
-    fn kernel(&self) -> Result<&Kernel, Stop> {
+    pub(super) fn kernel(&self) -> Result<&Kernel, Stop> {
         self.kernel.as_ref().map_err(Stop::unusable)
+    }
+
+    /// Starts counting; with latencies per order of the device whose `struct device` is at `watch`.
+    pub(super) fn attach_watching(
+        &mut self,
+        profile: Profile,
+        inventory: &Inventory,
+        watch: Option<u64>,
+    ) -> Result<(), Stop> {
+        let loader = self.loader.take().unwrap_or_default();
+        let kernel = self.kernel()?;
+        let tracer = Tracer::attach(loader, kernel, profile, inventory.devices.len(), watch);
+        let mut tracer = tracer.map_err(|error| match error {
+            ProbeError::NotPermitted => not_permitted(kernel, inventory),
+            error => probe_stop(error),
+        })?;
+        let domains = inventory.devices.iter().filter_map(|device| device.iovad);
+        tracer.know_domains(domains).map_err(probe_stop)?;
+        self.tracer = Some(tracer);
+        Ok(())
+    }
+
+    /// The state of one group's domain now.
+    pub(super) fn snapshot_of(&self, group: u32) -> Snapshot {
+        self.kernel
+            .as_ref()
+            .map_or_else(|_| Snapshot::default(), |kernel| snapshot::take_group(kernel, group))
+    }
+
+    /// Descriptors that are readable when [`Live::events`] has something.
+    pub(super) fn event_descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        self.tracer.as_ref().map(Tracer::event_descriptors).unwrap_or_default()
+    }
+
+    /// Events since the last call or sample; the next sample has them too.
+    pub(super) fn events(&mut self) -> Result<Vec<Event>, Stop> {
+        self.tracer.as_mut().map_or_else(|| Ok(Vec::new()), |tracer| tracer.peek_events().map_err(probe_stop))
     }
 }
 
@@ -45,17 +83,7 @@ impl Source for Live {
     }
 
     fn attach(&mut self, profile: Profile, inventory: &Inventory) -> Result<(), Stop> {
-        let loader = self.loader.take().unwrap_or_default();
-        let kernel = self.kernel()?;
-        let tracer = Tracer::attach(loader, kernel, profile, inventory.devices.len());
-        let mut tracer = tracer.map_err(|error| match error {
-            ProbeError::NotPermitted => not_permitted(kernel, inventory),
-            error => probe_stop(error),
-        })?;
-        let domains = inventory.devices.iter().filter_map(|device| device.iovad);
-        tracer.know_domains(domains).map_err(probe_stop)?;
-        self.tracer = Some(tracer);
-        Ok(())
+        self.attach_watching(profile, inventory, None)
     }
 
     fn snapshot(&mut self) -> Snapshot {
@@ -88,12 +116,17 @@ impl Source for Live {
 
 /// The devices of the running kernel, with or without the rights to look closely.
 pub(super) fn inventory() -> Result<(Inventory, SacControl), Stop> {
+    look().map(|(_, inventory, control)| (inventory, control))
+}
+
+/// The same, and the kernel itself.
+pub(super) fn look() -> Result<(Result<Kernel, KernelError>, Inventory, SacControl), Stop> {
     mounted()?;
     let kernel = Kernel::load();
     let mut inventory = Inventory::collect(kernel.as_ref().ok());
     inventory.missing.extend(kernel.as_ref().err().map(ToString::to_string));
-    let control = kernel.map_or(SacControl::Unknown, |kernel| SacControl::of(&kernel, &inventory));
-    Ok((inventory, control))
+    let control = kernel.as_ref().map_or(SacControl::Unknown, |kernel| SacControl::of(kernel, &inventory));
+    Ok((kernel, inventory, control))
 }
 
 /// Without these two file systems, a machine looks as if it had no IOMMU: better to say nothing than that.

@@ -29,6 +29,7 @@ fn device(bdf: &str, number: u64, name: &str, driver: Option<&str>, functions: &
         coherent_mask_bits: Some(64),
         bus_dma_limit: Some(0),
         configured: Some(Configured::SacFirst),
+        managed: None,
     }
 }
 
@@ -55,7 +56,7 @@ pub(crate) fn inventory() -> Inventory {
     Inventory { host, devices, missing: Vec::new() }
 }
 
-fn histogram(values: &[(u64, u64)]) -> Histogram {
+pub(crate) fn histogram(values: &[(u64, u64)]) -> Histogram {
     let mut histogram = Histogram::default();
     for &(ns, count) in values {
         // The layout of iova_common::hist: eight buckets per power of two.
@@ -201,6 +202,7 @@ pub(crate) fn cliff() -> Report {
         domains: vec![domain(2, &[(800, 40)]), domain(3, &[(90_000, 30_000), (1_400_000, 20)])],
         quality: Quality { alloc_sampling: 1, free_sampling: 1, inner_unowned: 12, ..Quality::default() },
         events: vec![Event { ns: 1, cpu: 0, dev: 3, iovad: 0x300, what: slow }],
+        ..Sample::default()
     };
     let mut nvme_state = state(3, 201_000, 9_000, 30_000);
     nvme_state.low.aligned_blocks = [0; ORDERS];
@@ -229,7 +231,7 @@ pub(crate) fn healthy() -> Report {
         devices: vec![eth],
         domains: vec![DomainCounters { lock_wait: None, ..domain(2, &[]) }],
         quality: Quality { alloc_sampling: 16, free_sampling: 16, frames_lost: 3, ..Quality::default() },
-        events: Vec::new(),
+        ..Sample::default()
     };
     let end = Snapshot { ns: 0, domains: vec![state(2, 600, 1200, 90), state(3, 40, 0, 0)], missing: vec![] };
     run(&inventory, SacControl::DeviceFlag, last, &end, "default")

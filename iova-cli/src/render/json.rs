@@ -4,6 +4,7 @@ use super::Render;
 use super::clean::is_hostile;
 use crate::commands::devices::DeviceList;
 use crate::commands::doctor::Survey;
+use crate::commands::policy::{Changes, Explanation, PolicyList, PolicyLog, TrialReport};
 use crate::exit::Stop;
 use iova_core::model::Report;
 use serde::Serialize;
@@ -22,6 +23,26 @@ impl Render for Json {
 
     fn doctor(&self, survey: &Survey) -> Result<String, Stop> {
         document(survey)
+    }
+
+    fn policies(&self, list: &PolicyList) -> Result<String, Stop> {
+        document(list)
+    }
+
+    fn explanation(&self, explanation: &Explanation) -> Result<String, Stop> {
+        document(explanation)
+    }
+
+    fn trial(&self, report: &TrialReport) -> Result<String, Stop> {
+        document(report)
+    }
+
+    fn policy_log(&self, log: &PolicyLog) -> Result<String, Stop> {
+        document(log)
+    }
+
+    fn changes(&self, changes: &Changes) -> Result<String, Stop> {
+        document(changes)
     }
 }
 

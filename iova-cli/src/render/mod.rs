@@ -11,6 +11,7 @@ pub(crate) use text::Text;
 use crate::args::Format;
 use crate::commands::devices::DeviceList;
 use crate::commands::doctor::Survey;
+use crate::commands::policy::{Changes, Explanation, PolicyList, PolicyLog, TrialReport};
 use crate::exit::Stop;
 use crate::term::Term;
 use iova_core::model::Report;
@@ -23,6 +24,16 @@ pub(crate) trait Render {
     fn devices(&self, list: &DeviceList) -> Result<String, Stop>;
     /// `iova doctor`.
     fn doctor(&self, survey: &Survey) -> Result<String, Stop>;
+    /// `iova policy show`.
+    fn policies(&self, list: &PolicyList) -> Result<String, Stop>;
+    /// `iova policy explain`.
+    fn explanation(&self, explanation: &Explanation) -> Result<String, Stop>;
+    /// `iova policy try`.
+    fn trial(&self, report: &TrialReport) -> Result<String, Stop>;
+    /// `iova policy log`.
+    fn policy_log(&self, log: &PolicyLog) -> Result<String, Stop>;
+    /// All other commands of `iova policy`.
+    fn changes(&self, changes: &Changes) -> Result<String, Stop>;
 }
 
 /// The renderer of `format`.
@@ -35,5 +46,7 @@ pub(crate) fn renderer(format: Format, term: Term) -> Box<dyn Render> {
 
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod tests;

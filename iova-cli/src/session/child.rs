@@ -7,14 +7,14 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{self, ExitStatus};
 
 /// A running command.
-pub(super) struct Child {
+pub(crate) struct Child {
     argv: Vec<String>,
     child: process::Child,
     status: Option<ExitStatus>,
 }
 
 impl Child {
-    pub(super) fn spawn(argv: &[String]) -> Result<Self, Stop> {
+    pub(crate) fn spawn(argv: &[String]) -> Result<Self, Stop> {
         let [program, args @ ..] = argv else { return Err(Stop::unusable("there is no command after --")) };
         let mut command = process::Command::new(program);
         // The report alone is on standard output, so that it can be parsed.
@@ -27,7 +27,7 @@ impl Child {
     }
 
     /// True once it has ended.
-    pub(super) fn ended(&mut self) -> bool {
+    pub(crate) fn ended(&mut self) -> bool {
         if self.status.is_none() {
             // An error here means that there is nothing to wait for.
             self.status = self.child.try_wait().ok().flatten();
@@ -35,8 +35,13 @@ impl Child {
         self.status.is_some()
     }
 
+    /// True if it has ended with exit code 0.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+
     /// Passes a signal on.
-    pub(super) fn signal(&self, signal: i32) {
+    pub(crate) fn signal(&self, signal: i32) {
         let Ok(pid) = libc::pid_t::try_from(self.child.id()) else { return };
         if self.status.is_none() {
             // SAFETY: kill has no memory effects; the child is not reaped yet, so the id is still its own.
@@ -45,7 +50,7 @@ impl Child {
     }
 
     /// What the report says about it.
-    pub(super) fn into_command(self) -> Command {
+    pub(crate) fn into_command(self) -> Command {
         let status = self.status;
         Command {
             argv: self.argv,

@@ -5,6 +5,7 @@ mod child;
 mod missing;
 mod run;
 
+pub(crate) use child::Child;
 pub(crate) use run::measure;
 
 use crate::exit::Stop;

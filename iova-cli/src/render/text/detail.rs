@@ -39,10 +39,17 @@ fn identity(report: &Report, device: &Device) -> Vec<String> {
     words.extend(device.domain_type.map(|kind| iova_core::model::type_name(kind).to_owned()));
     words.extend(device.dma_mask_bits.map(|bits| format!("{bits}-bit mask")));
     words.extend(device.policy.configured.map(|policy| format!("policy {policy}")));
+    words.extend(managed(device));
     if device.fell_back && report.host.sac_control.falls_back_for_good() {
         words.push("fell back to its full range".to_owned());
     }
     words
+}
+
+/// What the module was told, if that is anything but stock: "set to dac:40 (leased)".
+fn managed(device: &Device) -> Option<String> {
+    let (set, state) = (device.policy.set.as_ref()?, device.policy.state?);
+    (set != "stock" || state != "idle").then(|| format!("set to {set} ({state})"))
 }
 
 fn counts(page: &mut Page, device: &Device) {

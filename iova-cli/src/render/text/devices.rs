@@ -6,7 +6,7 @@ use super::{short, title, used_as};
 use crate::commands::devices::DeviceList;
 use iova_core::inventory::DomainType;
 use iova_core::metric::{self, Scope};
-use iova_core::model::{Device, Report};
+use iova_core::model::{Device, Policy, Report};
 
 /// A column that shows a metric.
 struct Shown {
@@ -94,6 +94,15 @@ pub(super) fn value(device: &Device, name: &str) -> String {
     if exact { text } else { format!("~{text}") }
 }
 
+/// Where addresses go, and what the module was told if that is anything: "full-range (dac:40)".
+fn policy(policy: &Policy) -> String {
+    let configured = policy.configured.unwrap_or("-");
+    match policy.set.as_deref() {
+        None | Some("stock") => configured.to_owned(),
+        Some(set) => format!("{configured} ({set})"),
+    }
+}
+
 /// `iova devices`.
 pub(super) fn list(page: &mut Page, list: &DeviceList) {
     let column = |title, align, priority, min| Column { title, align, priority, min };
@@ -116,7 +125,7 @@ pub(super) fn list(page: &mut Page, list: &DeviceList) {
             Cell::plain(device.driver.clone().unwrap_or_else(dash)),
             Cell::plain(if device.functions.is_empty() { dash() } else { device.functions.join(",") }),
             Cell::plain(device.dma_mask_bits.map_or_else(dash, |bits| bits.to_string())),
-            Cell::plain(device.policy.configured.unwrap_or("-")),
+            Cell::plain(policy(&device.policy)),
             Cell::plain(&device.name),
         ]
     });

@@ -17,12 +17,14 @@ mod foot;
 mod head;
 mod histogram;
 mod page;
+mod policy;
 mod space;
 mod table;
 
 use super::Render;
 use crate::commands::devices::DeviceList;
 use crate::commands::doctor::Survey;
+use crate::commands::policy::{Changes, Explanation, PolicyList, PolicyLog, TrialReport, View};
 use crate::exit::Stop;
 use crate::term::Term;
 use iova_core::model::{Device, Presence, Report};
@@ -36,6 +38,22 @@ pub(crate) struct Text {
 impl Text {
     pub(crate) fn new(term: Term) -> Self {
         Self { term }
+    }
+
+    /// A running trial, in place.
+    pub(crate) fn trial_view(&self, view: &View<'_>) -> String {
+        self.page(|page| policy::trial_view(page, view))
+    }
+
+    /// A running trial, in one line.
+    pub(crate) fn trial_line(&self, view: &View<'_>) -> String {
+        self.page(|page| policy::trial_line(page, view))
+    }
+
+    fn page(&self, write: impl FnOnce(&mut Page)) -> String {
+        let mut page = Page::new(self.term);
+        write(&mut page);
+        page.finish()
     }
 }
 
@@ -61,6 +79,26 @@ impl Render for Text {
         let mut page = Page::new(self.term);
         doctor::write(&mut page, survey);
         Ok(page.finish())
+    }
+
+    fn policies(&self, list: &PolicyList) -> Result<String, Stop> {
+        Ok(self.page(|page| policy::show(page, list)))
+    }
+
+    fn explanation(&self, explanation: &Explanation) -> Result<String, Stop> {
+        Ok(self.page(|page| policy::explain(page, explanation)))
+    }
+
+    fn trial(&self, report: &TrialReport) -> Result<String, Stop> {
+        Ok(self.page(|page| policy::trial(page, report)))
+    }
+
+    fn policy_log(&self, log: &PolicyLog) -> Result<String, Stop> {
+        Ok(self.page(|page| policy::log(page, log)))
+    }
+
+    fn changes(&self, changes: &Changes) -> Result<String, Stop> {
+        Ok(self.page(|page| policy::changes(page, changes)))
     }
 }
 

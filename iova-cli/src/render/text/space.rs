@@ -115,7 +115,11 @@ fn figures(page: &mut Page, domain: &Domain) {
         ("pending", "low_space.pending_bytes"),
         ("free", "low_space.free_bytes"),
     ];
-    page.items("  ", &items(&holders));
+    let mut holders = items(&holders);
+    if domain.low_space.held_bytes > Some(0) {
+        holders.push(format!("held by iova_policy {} (shown as live)", v("low_space.held_bytes")));
+    }
+    page.items("  ", &holders);
     let use_of_it = [
         ("in use", "low_space.pressure"),
         ("peak", "low_space.peak_used_bytes"),
@@ -153,6 +157,10 @@ fn flush_queue(domain: &Domain) -> Vec<String> {
 fn scarce(domain: &Domain) -> Vec<String> {
     // Larger requests are rare enough not to worry about.
     const LARGEST: u64 = 2 << 20;
+    if domain.low_space.held_bytes > Some(0) {
+        // Nobody is to find one.
+        return Vec::new();
+    }
     let granule = domain.granule_bytes.unwrap_or(4096);
     let common = |entry: &&OrderCount| entry.count < SCARCE && granule << entry.order <= LARGEST;
     domain.aligned_blocks.iter().filter(common).map(|entry| by_size(granule, entry)).collect()
