@@ -220,8 +220,10 @@ void il_count_map(struct il_count *c, size_t size, bool failed, dma_addr_t addr,
 	c->order[order_base_2(pages)]++;
 	c->failed += failed;
 	c->high += high;
-	if (!failed)
+	if (!failed) {
 		c->bytes += pages * PAGE_SIZE;
+		c->top = max_t(u64, c->top, addr + size - 1);
+	}
 	if (sac) {
 		c->sac_attempts++;
 		c->sac_failed += failed || high;
@@ -237,6 +239,7 @@ void il_count_add(struct il_count *to, const struct il_count *from)
 	to->unmaps += from->unmaps;
 	to->bytes += from->bytes;
 	to->high += from->high;
+	to->top = max(to->top, from->top);
 	to->sac_attempts += from->sac_attempts;
 	to->sac_failed += from->sac_failed;
 	for (i = 0; i < IL_ORDERS; i++)
@@ -253,6 +256,7 @@ void il_count_say(struct il_result *r, const char *prefix,
 	il_say(r, "%sunmaps=%llu\n", prefix, c->unmaps);
 	il_say(r, "%sbytes=%llu\n", prefix, c->bytes);
 	il_say(r, "%shigh=%llu\n", prefix, c->high);
+	il_say(r, "%stop=0x%llx\n", prefix, c->top);
 	il_say(r, "%ssac_attempts=%llu\n", prefix, c->sac_attempts);
 	il_say(r, "%ssac_failed=%llu\n", prefix, c->sac_failed);
 	for (i = 0; i < IL_ORDERS; i++)

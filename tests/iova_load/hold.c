@@ -205,6 +205,17 @@ void il_held_pages(struct il_dev *d, u64 *nr, u64 *low, u64 *high)
 	}
 }
 
+/* The highest address that is held. */
+static u64 il_set_top(const struct il_set *s)
+{
+	unsigned int i;
+	u64 top = 0;
+
+	for (i = 0; i < s->nr; i++)
+		top = max_t(u64, top, s->held[i].addr + s->held[i].size - 1);
+	return top;
+}
+
 static void il_set_say(struct il_result *r, struct il_dev *d, struct il_set *s,
 		       const struct il_count *before)
 {
@@ -215,6 +226,7 @@ static void il_set_say(struct il_result *r, struct il_dev *d, struct il_set *s,
 	il_say(r, "unmaps=%llu\n", d->total.unmaps - before->unmaps);
 	il_say(r, "bytes=%llu\n", d->total.bytes - before->bytes);
 	il_say(r, "high=%llu\n", d->total.high - before->high);
+	il_say(r, "top=0x%llx\n", il_set_top(s));
 	il_say(r, "sac_flag=%d\n", il_sac_flag(il_device(d)));
 }
 
@@ -235,8 +247,10 @@ static int il_map_many(struct il_dev *d, struct il_set *s, u32 size, u64 count,
 int il_cmd_hold(struct il_args *a, struct il_result *r)
 {
 	struct il_dev *d = il_dev_arg(a, "dev");
+	bool show = il_arg_flag(a, "show");
 	struct il_count before;
 	struct il_set *s;
+	unsigned int i;
 	u64 size, count;
 	int ret;
 
@@ -256,6 +270,8 @@ int il_cmd_hold(struct il_args *a, struct il_result *r)
 	before = d->total;
 	ret = il_map_many(d, s, size, count, false);
 	il_set_say(r, d, s, &before);
+	for (i = 0; show && i < s->nr; i++)
+		il_say(r, "addr_%u=0x%llx\n", i, (u64)s->held[i].addr);
 	return ret > 0 ? -ENOSPC : ret;
 }
 
@@ -421,8 +437,29 @@ static bool il_pick_hole(void *arg, unsigned int i)
 	return true;
 }
 
+/*
+ * Where to begin for this many large holes to fit above. Addresses that others
+ * have there part the neighbours, so it takes more room than the holes have.
+ */
+static u64 il_holes_top(const struct il_holes *h, u64 slots)
+{
+	const struct il_held *held = h->s->held;
+	u64 i = h->s->nr, len = 0;
+
+	while (slots && i) {
+		i--;
+		if (i + 1 < h->s->nr && held[i].addr + h->step != held[i + 1].addr)
+			len = 0;
+		if (++len == h->top_run + 2) {
+			slots--;
+			len = 1;	/* parts this hole from the next */
+		}
+	}
+	return i;
+}
+
 static int il_fragment(struct il_dev *d, struct il_set *s, u32 size,
-		       struct il_holes *h, u64 top)
+		       struct il_holes *h, u64 slots)
 {
 	int ret;
 
@@ -433,16 +470,16 @@ static int il_fragment(struct il_dev *d, struct il_set *s, u32 size,
 	sort(s->held, s->nr, sizeof(*s->held), il_held_cmp, NULL);
 	h->s = s;
 	h->step = size;
-	h->top = s->nr - min_t(u64, top, s->nr);
+	h->top = h->top_run ? il_holes_top(h, slots) : s->nr;
 	il_set_release(d, s, il_pick_hole, h);
 	ret = il_drain(d, IL_DRAIN_MS);
 	return ret ?: il_flush(d);
 }
 
 static int il_fragment_args(struct il_args *a, u64 *size, struct il_holes *h,
-			    u64 *top)
+			    u64 *slots)
 {
-	u64 hole, high, slots;
+	u64 hole, high;
 	int ret;
 
 	ret = il_arg_u64(a, "size", size, 0, PAGE_SIZE, il_buffer_size);
@@ -451,7 +488,7 @@ static int il_fragment_args(struct il_args *a, u64 *size, struct il_holes *h,
 	if (!ret)
 		ret = il_arg_u64(a, "high", &high, 0, 0, SZ_1G);
 	if (!ret)
-		ret = il_arg_u64(a, "slots", &slots, 0, 0, 4096);
+		ret = il_arg_u64(a, "slots", slots, 0, 0, 4096);
 	if (ret)
 		return ret;
 	if (!is_power_of_2(*size))
@@ -464,7 +501,6 @@ static int il_fragment_args(struct il_args *a, u64 *size, struct il_holes *h,
 	h->top_run = div64_u64(2 * high, *size);
 	if (h->top_run)
 		h->top_run--;
-	*top = slots * (h->top_run + 1);
 	return 0;
 }
 
@@ -474,7 +510,7 @@ int il_cmd_fragment(struct il_args *a, struct il_result *r)
 	struct il_count before;
 	struct il_holes h = {};
 	struct il_set *s;
-	u64 size, top;
+	u64 size, slots;
 	int ret;
 
 	if (IS_ERR(d))
@@ -482,14 +518,14 @@ int il_cmd_fragment(struct il_args *a, struct il_result *r)
 	s = il_set_get(a, d);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	ret = il_fragment_args(a, &size, &h, &top);
+	ret = il_fragment_args(a, &size, &h, &slots);
 	if (!ret)
 		ret = il_args_mask_end(a, d);
 	if (ret)
 		return ret;
 
 	before = d->total;
-	ret = il_fragment(d, s, size, &h, top);
+	ret = il_fragment(d, s, size, &h, slots);
 	il_set_say(r, d, s, &before);
 	return ret;
 }

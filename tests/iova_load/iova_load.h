@@ -76,6 +76,7 @@ __printf(2, 3) int il_bad(struct il_args *a, const char *fmt, ...);
  * @unmaps: calls that give a mapping back
  * @bytes: page-rounded bytes of the mappings made
  * @high: mappings at or above 4 GiB
+ * @top: highest address of all of them, 0 when there is none or nobody kept it
  * @sac_attempts: calls that tried below 4 GiB first, with a wider limit
  * @sac_failed: those of them that found nothing there
  * @order: @maps by order_base_2() of the pages
@@ -86,6 +87,7 @@ struct il_count {
 	u64 unmaps;
 	u64 bytes;
 	u64 high;
+	u64 top;
 	u64 sac_attempts;
 	u64 sac_failed;
 	u64 order[IL_ORDERS];

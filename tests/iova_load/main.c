@@ -40,7 +40,9 @@
  *	[context=hard|soft] [cpu=N]
  *		N pairs on dev while a timer interrupt on that CPU makes pairs
  *		on other; goes on until N of those hit inside a map or unmap
- * hold dev= size= count= [keep=NAME]
+ * hold dev= size= count= [keep=NAME] [show]
+ *		"show": with the addresses of all that is held under the name,
+ *		in the order of their mapping
  * release dev= [keep=NAME|keep=*] [first=I] [count=N] [every=N]
  * fill32 dev= size= [keep=NAME] [leave=PAGES]
  *		hold until the first map at or above 4 GiB, or a failing one

@@ -17,9 +17,11 @@
  */
 static void il_sort_pass(u32 *to, const u32 *from, size_t nr, unsigned int shift)
 {
-	u32 pos[256] = {}, sum = 0, n;
+	static u32 pos[256];	/* too large for a stack; under il_mutex */
+	u32 sum = 0, n;
 	size_t i;
 
+	memset(pos, 0, sizeof(pos));
 	for (i = 0; i < nr; i++)
 		pos[(from[i] >> shift) & 0xff]++;
 	for (i = 0; i < ARRAY_SIZE(pos); i++) {

@@ -502,29 +502,60 @@ int il_drain(struct il_dev *d, unsigned int timeout_ms)
 	}
 }
 
+/*
+ * An allocation that can't succeed makes the allocator flush and try again. It
+ * asks for more than there is below its limit, so it fails before it searches,
+ * and leaves max32_alloc_size alone.
+ */
+static int il_flush_failing(struct iova_domain *iovad)
+{
+	unsigned long all = iovad->dma_32bit_pfn;
+
+	return alloc_iova_fast(iovad, all + 1, all - 1, true) ? -EIO : 0;
+}
+
+/*
+ * 5.10 then frees what the CPUs have, but not the depot. A CPU that has nothing
+ * left takes a magazine from there.
+ */
+static int il_flush_depot(struct iova_domain *iovad)
+{
+#ifdef IL_HAVE_IOVAD_FQ
+	unsigned long pfn;
+	unsigned int order, i;
+	int ret = 0;
+
+	for (order = 0; order < IOVA_RANGE_CACHE_MAX_SIZE; order++) {
+		for (i = 0; i < MAX_GLOBAL_MAGS && !ret &&
+		     READ_ONCE(iovad->rcaches[order].depot_size); i++) {
+			pfn = alloc_iova_fast(iovad, 1UL << order, ULONG_MAX >>
+					      iova_shift(iovad), false);
+			if (pfn)
+				free_iova(iovad, pfn);
+			ret = il_flush_failing(iovad);
+		}
+	}
+	return ret;
+#else
+	return 0;
+#endif
+}
+
 /**
  * il_flush - empty the caches of a device's domain into the tree
  * @d: device
- *
- * An allocation that can't succeed makes the allocator flush and try again. It
- * asks for more than there is below its limit, so it fails before it searches,
- * and leaves max32_alloc_size alone. On 5.10 the depot stays full.
  *
  * Return: 0 or a negative errno.
  */
 int il_flush(struct il_dev *d)
 {
 	struct il_space space;
-	unsigned long all;
 	int ret;
 
 	ret = il_space_find(d, &space);
-	if (ret)
-		return ret;
-	all = space.iovad->dma_32bit_pfn;
-	if (alloc_iova_fast(space.iovad, all + 1, all - 1, true))
-		return -EIO;
-	return 0;
+	if (!ret)
+		ret = il_flush_failing(space.iovad);
+	return ret ?: il_flush_depot(space.iovad);
 }
 
 int il_cmd_flush(struct il_args *a, struct il_result *r)

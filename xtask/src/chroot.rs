@@ -28,28 +28,38 @@ impl Suite {
     }
 }
 
+/// What building a whole kernel takes beyond [`TOOLS`].
+const KERNEL_TOOLS: [&str; 10] =
+    ["flex", "bison", "bc", "libelf-dev", "libssl-dev", "dwarves", "python3", "tar", "xz-utils", "gzip"];
+
 /// The chroot of a suite, made if it is missing. It needs no network afterwards.
 pub(crate) fn ensure(suite: Suite) -> Result<PathBuf> {
-    let _lock = Lock::take(&format!("chroot-{}", suite.name()))?;
-    let dir = place(suite)?;
+    ensure_named(suite.name(), suite, &[])
+}
+
+/// The same for building a kernel.
+pub(crate) fn ensure_for_kernel(suite: Suite) -> Result<PathBuf> {
+    ensure_named(&format!("kernel-{}", suite.name()), suite, &KERNEL_TOOLS)
+}
+
+fn ensure_named(name: &str, suite: Suite, tools: &[&str]) -> Result<PathBuf> {
+    let _lock = Lock::take(&format!("chroot-{name}"))?;
+    let chroots = paths::cache()?.join("chroots");
+    let dir = chroots.join(format!("{name}-{RECIPE}"));
     if !dir.exists() {
         check_usable()?;
         let started = Instant::now();
-        say(format_args!("chroot {}: downloading {} and its tools", suite.name(), suite.compiler()));
-        fsx::make_dir(&dir, |dir| fill(suite, dir))?;
-        fsx::forget_old(&paths::cache()?.join("chroots"), suite.name())?;
-        say(format_args!("chroot {}: ready ({:.0} s)", suite.name(), started.elapsed().as_secs_f32()));
+        say(format_args!("chroot {name}: downloading {} and its tools", suite.compiler()));
+        fsx::make_dir(&dir, |dir| fill(suite, tools, dir))?;
+        fsx::forget_old(&chroots, name)?;
+        say(format_args!("chroot {name}: ready ({:.0} s)", started.elapsed().as_secs_f32()));
     }
     Ok(dir)
 }
 
-fn place(suite: Suite) -> Result<PathBuf> {
-    Ok(paths::cache()?.join("chroots").join(format!("{}-{RECIPE}", suite.name())))
-}
-
-fn fill(suite: Suite, dir: &Path) -> Result<()> {
+fn fill(suite: Suite, tools: &[&str], dir: &Path) -> Result<()> {
     let debs = dir.join("debs");
-    let packages: Vec<_> = TOOLS.into_iter().chain([suite.compiler()]).collect();
+    let packages: Vec<_> = TOOLS.iter().chain(tools).copied().chain([suite.compiler()]).collect();
     for deb in Apt::open(suite)?.download_closure(&packages, &debs)? {
         apt::unpack(&deb, dir)?;
     }

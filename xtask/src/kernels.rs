@@ -1,5 +1,7 @@
 //! Debian's stock kernels: the newest of each line, unpacked into the cache and never installed.
 
+mod debug;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,10 +21,14 @@ pub(crate) enum Line {
     V6_1,
     V6_12,
     V7_3,
+    /// 6.12 with KASAN, lockdep and kmemleak, built here from Debian's source; no part of the matrix.
+    Debug,
 }
 
 impl Line {
+    /// The stock ones.
     pub(crate) const ALL: [Self; 4] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::V7_3];
+    const WITH_DEBUG: [Self; 5] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::V7_3, Self::Debug];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -30,6 +36,7 @@ impl Line {
             Self::V6_1 => "6.1",
             Self::V6_12 => "6.12",
             Self::V7_3 => "7.3",
+            Self::Debug => "6.12-debug",
         }
     }
 
@@ -37,7 +44,7 @@ impl Line {
     pub(crate) fn suite(self) -> Suite {
         match self {
             Self::V5_10 => Suite::Bullseye,
-            Self::V6_1 | Self::V6_12 => Suite::Bookworm,
+            Self::V6_1 | Self::V6_12 | Self::Debug => Suite::Bookworm,
             Self::V7_3 => Suite::Trixie,
         }
     }
@@ -47,7 +54,7 @@ impl Line {
         match self {
             Self::V5_10 => ("5.10.0-", "-amd64"),
             Self::V6_1 => ("6.1.0-", "-amd64"),
-            Self::V6_12 => ("6.12.", "+deb12-amd64"),
+            Self::V6_12 | Self::Debug => ("6.12.", "+deb12-amd64"),
             Self::V7_3 => ("7.3.", "+deb13-amd64"),
         }
     }
@@ -80,15 +87,15 @@ impl FromStr for Line {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|line| line.name() == text).ok_or_else(|| {
-            anyhow!("no kernel line {text}; there are {}", Self::ALL.map(Self::name).join(", "))
+        Self::WITH_DEBUG.into_iter().find(|line| line.name() == text).ok_or_else(|| {
+            anyhow!("no kernel line {text}; there are {}", Self::WITH_DEBUG.map(Self::name).join(", "))
         })
     }
 }
 
 impl clap::ValueEnum for Line {
     fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
+        &Self::WITH_DEBUG
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
@@ -153,6 +160,9 @@ fn describe(line: Line, release: &str) -> Result<Kernel> {
 }
 
 fn fetch(line: Line) -> Result<Kernel> {
+    if line == Line::Debug {
+        return debug::build();
+    }
     let started = Instant::now();
     let apt = Apt::open(line.suite())?;
     let release = newest(&apt, line)?;
@@ -214,7 +224,7 @@ mod tests {
 
     #[test]
     fn lines_parse_as_they_print() {
-        for line in Line::ALL {
+        for line in Line::WITH_DEBUG {
             assert_eq!(line.to_string().parse::<Line>().unwrap(), line);
         }
         assert!("6.6".parse::<Line>().unwrap_err().to_string().contains("5.10, 6.1, 6.12, 7.3"));

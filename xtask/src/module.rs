@@ -69,9 +69,10 @@ fn compile(kernel: &Kernel, src: &Path, dir: &Path) -> Result<()> {
     let binds: [(&Path, &str); 3] = [(&work, "/build"), (&headers, "/usr/src"), (&kbuild, &kbuild_inside)];
     // No BTF: it would need the very pahole that the kernel was built with, and nothing here reads a module's BTF.
     let make = format!(
-        "make -C /usr/src/linux-headers-{} M=/build W=1 CONFIG_DEBUG_INFO_BTF_MODULES= -j$(nproc) modules
+        "make -C /usr/src/linux-headers-{} M=/build CC={} W=1 CONFIG_DEBUG_INFO_BTF_MODULES= -j$(nproc) modules
          strip --strip-debug /build/*.ko",
-        kernel.release
+        kernel.release,
+        kernel.line.suite().compiler()
     );
     let log = cmd::both(&mut chroot::inside(&root, &binds, &make))?;
     refuse_warnings(&log)?;

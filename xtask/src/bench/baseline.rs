@@ -12,6 +12,9 @@ use crate::{paths, say};
 /// How much more a profile may add before it is a regression. Repeated measurements agree to 0.1 %.
 const TOLERANCE: f64 = 0.02;
 
+/// How far two measurements of the same thing may be apart.
+const REPEATS: f64 = 0.001;
+
 /// Instructions per map+unmap pair of 4 KiB on one kernel: VT-d, lazy, served from the caches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pair {
@@ -22,6 +25,9 @@ pub(crate) struct Pair {
     pub(crate) kernel: String,
     /// With no tracer.
     pub(crate) none: u64,
+    /// With no tracer, and the module iova_policy loaded with nothing to do.
+    #[serde(default, skip_serializing)]
+    pub(crate) stock: Option<u64>,
     /// With empty programs in the places of each profile's.
     pub(crate) floor: Profiles,
     /// With `iova report` in each profile.
@@ -106,9 +112,22 @@ impl Baseline {
         Ok(())
     }
 
-    /// Fails if a profile adds over 2 % more than before. On another build of the kernel only our own part is compared:
+    /// Fails if a module that is asked for nothing is not free.
+    fn module_is_free(measured: &[Pair]) -> Result<()> {
+        for pair in measured {
+            let stock =
+                pair.stock.with_context(|| format!("{}: nothing measured with the module", pair.line))?;
+            if stock.abs_diff(pair.none) as f64 > (pair.none as f64 * REPEATS).ceil() {
+                bail!("{}: {} instructions per pair, {stock} with the module loaded", pair.line, pair.none);
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails if a profile adds over 2 % more than before, or the module anything. On another build of the kernel only our own part is compared:
     /// what its trampolines cost is not our doing.
     pub(crate) fn judge(&self, measured: &[Pair]) -> Result<()> {
+        Self::module_is_free(measured)?;
         let worse: Vec<String> = measured.iter().flat_map(|new| self.worse(new)).collect();
         if worse.is_empty() {
             return Ok(());
@@ -145,6 +164,7 @@ mod tests {
             line: "6.12".into(),
             kernel: kernel.into(),
             none: 2000,
+            stock: Some(2000),
             floor: flat(floor),
             iova: flat(default),
         }
@@ -162,6 +182,14 @@ mod tests {
         let baseline = Baseline { pairs: vec![pair("a", 2600, 3000)] };
         assert!(baseline.judge(&[pair("b", 2800, 3200)]).is_ok());
         assert!(baseline.judge(&[pair("b", 2600, 3009)]).is_err());
+    }
+
+    #[test]
+    fn a_module_with_nothing_to_do_costs_nothing() {
+        let with = |stock| Pair { stock, ..pair("a", 2600, 3000) };
+        assert!(Baseline::module_is_free(&[with(Some(2002)), with(Some(1998))]).is_ok());
+        assert!(Baseline::module_is_free(&[with(Some(2003))]).is_err());
+        assert!(Baseline::module_is_free(&[with(None)]).is_err());
     }
 
     #[test]

@@ -37,7 +37,8 @@ mod tests {
     fn a_row_per_kernel() {
         let floor = Profiles { light: 2500, default: 2700, full: 3000 };
         let iova = Profiles { light: 2700, default: 3300, full: 4100 };
-        let pair = Pair { line: "6.12".into(), kernel: "6.12.1".into(), none: 2052, floor, iova };
+        let pair =
+            Pair { line: "6.12".into(), kernel: "6.12.1".into(), none: 2052, stock: None, floor, iova };
         let text = render(&[pair]);
         assert!(
             text.contains("6.12.1                      2052     +648 [448]    +1248 [648]    +2048 [948]"),

@@ -16,14 +16,19 @@ use crate::{build, cmd, module, paths};
 /// Where Debian's package pci.ids has its list, on the host and in the guest.
 const PCI_IDS: &str = "/usr/share/misc/pci.ids";
 
-/// Where the load module is, below the guest's module directory.
-const LOAD_MODULE: &str = "extra/iova_load.ko";
+/// Our own modules: each one's source directory, and where it is below the guest's module directory. They are there for
+/// `modprobe`; whether they run is up to the command.
+const OWN_MODULES: [(&str, &str); 3] = [
+    ("tests/iova_load", "extra/iova_load.ko"),
+    ("tests/iova_edu", "extra/iova_edu.ko"),
+    ("iova-kmod", "extra/iova_policy.ko"),
+];
 
 /// Our own programs, built once for any number of guests.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
     guest: Vec<PathBuf>,
-    /// None in a bare guest, which gets no load module either.
+    /// None in a bare guest, which gets none of our modules either.
     iova: Option<PathBuf>,
 }
 
@@ -59,7 +64,7 @@ pub(crate) fn pack(kernel: &Kernel, spec: &GuestSpec, programs: &Programs) -> Re
     if let Some(iova) = &programs.iova {
         copy(&mut archive, iova, "bin/iova", 0o755)?;
         copy(&mut archive, &paths::root().join("tests/guest/demo.sh"), "bin/demo", 0o755)?;
-        load_module(&mut archive, kernel)?;
+        own_modules(&mut archive, kernel)?;
     }
     optional(&mut archive, Path::new(PCI_IDS), PCI_IDS)?;
     let config = format!("boot/config-{}", kernel.release);
@@ -140,7 +145,7 @@ fn kernel_modules(
     wanted.extend(["nvme", "e1000e"]);
     let home = module_home(kernel);
     let mut load = Vec::new();
-    let mut dependencies = format!("{LOAD_MODULE}:\n");
+    let mut dependencies: String = OWN_MODULES.iter().map(|(_, place)| format!("{place}:\n")).collect();
     for file in index.load_order(&wanted)? {
         let content = modules::content(busybox, &kernel.modules.join(&file))?;
         let place = format!("{home}/{}", modules::uncompressed(&file));
@@ -153,10 +158,12 @@ fn kernel_modules(
     Ok(load)
 }
 
-/// Adds the load module: there for `modprobe iova_load`, but whether it runs is up to the command.
-fn load_module(archive: &mut Archive, kernel: &Kernel) -> Result<()> {
-    let built = module::build(kernel, &paths::root().join("tests/iova_load"))?;
-    copy(archive, &built, &format!("{}/{LOAD_MODULE}", module_home(kernel)), 0o644)
+fn own_modules(archive: &mut Archive, kernel: &Kernel) -> Result<()> {
+    for (source, place) in OWN_MODULES {
+        let built = module::build(kernel, &paths::root().join(source))?;
+        copy(archive, &built, &format!("{}/{place}", module_home(kernel)), 0o644)?;
+    }
+    Ok(())
 }
 
 fn module_home(kernel: &Kernel) -> String {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Texts of which one in the kernel log fails a run, even if every test passed.
-const SPLATS: [&str; 22] = [
+const SPLATS: [&str; 26] = [
     "------------[ cut here ]------------",
     "BUG: ",
     "kernel BUG at",
@@ -26,6 +26,10 @@ const SPLATS: [&str; 22] = [
     "blocked for more than",
     "hard LOCKUP",
     "stack-protector: ",
+    "Poison overwritten",
+    "Redzone overwritten",
+    "Object already free",
+    "Objects remaining",
 ];
 
 /// A kernel log, record by record.

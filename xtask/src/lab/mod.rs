@@ -57,6 +57,9 @@ pub(crate) struct Args {
     /// Count instructions: one CPU, one guest nanosecond per instruction
     #[arg(long)]
     icount: bool,
+    /// The address bits that the edu device keeps, without telling anybody
+    #[arg(long, default_value = "0xffffffff", value_name = "MASK", value_parser = parse_mask)]
+    edu_mask: u64,
     /// More kernel parameters
     #[arg(long, value_name = "PARAMETERS", allow_hyphen_values = true)]
     append: Vec<String>,
@@ -127,6 +130,7 @@ impl Args {
         spec.memory = self.memory;
         spec.cpus = self.cpus;
         spec.icount = self.icount;
+        spec.edu_mask = self.edu_mask;
         spec.append.clone_from(&self.append);
         spec.out.clone_from(&self.out);
         spec.files.clone_from(&self.put);
@@ -137,9 +141,33 @@ impl Args {
     }
 }
 
+/// Ones from bit 0 on, such as 0xfffffffff for 36 bits: what devices break is their high bits.
+fn parse_mask(text: &str) -> Result<u64> {
+    let digits = text.strip_prefix("0x").ok_or_else(|| anyhow!("write it as 0xffffffff"))?;
+    let mask = u64::from_str_radix(digits, 16)?;
+    if mask.trailing_ones() < 28 || mask.trailing_ones() + mask.leading_zeros() != u64::BITS {
+        return Err(anyhow!("write the bits that are kept as ones, 28 at least: 0xfffffffff for 36 bits"));
+    }
+    Ok(mask)
+}
+
 fn parse_put(text: &str) -> Result<(String, PathBuf)> {
     match text.rsplit_once(':') {
         Some((host, guest)) if !host.is_empty() && guest.starts_with('/') => Ok((guest.into(), host.into())),
         _ => Err(anyhow!("write it as HOSTFILE:GUESTPATH, such as ./script.sh:/bin/script")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_mask;
+
+    #[test]
+    fn a_mask_is_a_run_of_low_bits() {
+        assert_eq!(parse_mask("0xffffffff").unwrap(), 0xffff_ffff);
+        assert_eq!(parse_mask("0xffffffffffffffff").unwrap(), u64::MAX);
+        for bad in ["", "ffffffff", "0x", "0xfffffff0", "0x1ffffffffffffffff", "0xffff", "36"] {
+            assert!(parse_mask(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn command(kernel: &Kernel, spec: &GuestSpec, accel: Accel, backends:
     qemu.args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
     qemu.args(["-name", "iova-lab"]);
     machine(&mut qemu, spec, accel);
-    devices(&mut qemu, spec.iommu, backends);
+    devices(&mut qemu, spec, backends);
     qemu.arg("-kernel").arg(&kernel.vmlinuz);
     qemu.args(["-initrd", &fds::own_path(&backends.image)]);
     qemu.args(["-append", &parameters(spec, accel)]);
@@ -63,19 +63,17 @@ fn machine(qemu: &mut Command, spec: &GuestSpec, accel: Accel) {
     match accel {
         Accel::Kvm => qemu.args(["-accel", "kvm"]),
         Accel::Tcg if spec.icount => qemu.args(["-accel", "tcg", "-icount", "shift=0,sleep=off"]),
-        // A 7.x kernel patches its text in a way that trips over CPUs that are translated in parallel: the guest
-        // panics with "Oops: int3" at a function that is being attached to.
-        Accel::Tcg if spec.line >= Line::V7_3 => qemu.args(["-accel", "tcg,thread=single"]),
-        Accel::Tcg => qemu.args(["-accel", "tcg,thread=multi"]),
+        Accel::Tcg if spec.parallel => qemu.args(["-accel", "tcg,thread=multi"]),
+        Accel::Tcg => qemu.args(["-accel", "tcg,thread=single"]),
     };
 }
 
 /// Slots are fixed, so that a device has the same address behind every IOMMU.
-fn devices(qemu: &mut Command, iommu: Iommu, backends: &Backends) {
+fn devices(qemu: &mut Command, spec: &GuestSpec, backends: &Backends) {
     // The IOMMU comes first: QEMU puts only later devices behind it.
     qemu.args([
         "-device",
-        match iommu {
+        match spec.iommu {
             Iommu::Intel => "intel-iommu,intremap=on,aw-bits=48",
             Iommu::Amd => "amd-iommu",
             Iommu::Virtio => "virtio-iommu-pci,addr=02.0",
@@ -91,8 +89,8 @@ fn devices(qemu: &mut Command, iommu: Iommu, backends: &Backends) {
         "driver=raw,node-name=disk,discard=unmap,file.driver=file,file.filename=/dev/fdset/1",
     ]);
     qemu.args(["-device", "nvme,drive=disk,serial=iova-lab,addr=04.0"]);
-    // This edu truncates an address beyond 4 GiB silently, as broken hardware does.
-    qemu.args(["-device", "edu,dma_mask=0xffffffff,addr=05.0"]);
+    // It drops address bits silently, as broken hardware does.
+    qemu.args(["-device", &format!("edu,dma_mask={:#x},addr=05.0", spec.edu_mask)]);
     for (name, socket) in [("console", &backends.console), ("channel", &backends.channel)] {
         qemu.args(["-chardev", &format!("socket,id={name},fd={}", socket.as_raw_fd())]);
         qemu.args(["-serial", &format!("chardev:{name}")]);

@@ -64,6 +64,9 @@ impl FromStr for Out {
     }
 }
 
+/// What an edu device keeps of an address if nothing else is asked for: it is as broken as the commonest hardware.
+pub(crate) const EDU_MASK: u64 = 0xffff_ffff;
+
 /// A guest to boot.
 #[derive(Clone, Debug)]
 pub(crate) struct GuestSpec {
@@ -81,6 +84,11 @@ pub(crate) struct GuestSpec {
     pub(crate) cpus: u32,
     /// Count instructions instead of time: one guest nanosecond per instruction.
     pub(crate) icount: bool,
+    /// Whether a translated guest's CPUs may run at the same time. The kernel patches its text when a tracer attaches, and
+    /// QEMU may run such an instruction half patched on another CPU: "Oops: int3" at a function that is busy just then.
+    pub(crate) parallel: bool,
+    /// The address bits that the edu device keeps, without telling anybody.
+    pub(crate) edu_mask: u64,
     /// More kernel parameters.
     pub(crate) append: Vec<String>,
     /// The command.
@@ -108,6 +116,9 @@ impl GuestSpec {
             memory: 1024,
             cpus: 2,
             icount: false,
+            // A 7.x kernel trips even without a load.
+            parallel: line < Line::V7_3,
+            edu_mask: EDU_MASK,
             append: Vec::new(),
             argv,
             env: Vec::new(),

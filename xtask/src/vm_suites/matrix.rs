@@ -18,6 +18,14 @@ pub(crate) enum Variant {
     Off,
     /// Kernel memory can't be read, not even by root
     Lockdown,
+    /// Policies are changed
+    Policy,
+    /// The edu device keeps 36 bits of an address
+    Edu36,
+    /// The edu device keeps 43 bits of an address
+    Edu43,
+    /// Everything at once, with every kernel object checked
+    Storm,
 }
 
 /// One guest of the matrix.
@@ -30,7 +38,7 @@ pub(crate) struct Configuration {
 
 /// Every kernel with the commonest IOMMU, the other IOMMUs where their drivers differ, and what else a host may be
 /// like on the kernel that most have.
-pub(crate) const MATRIX: [Configuration; 11] = [
+pub(crate) const MATRIX: [Configuration; 22] = [
     plain(Line::V5_10, Iommu::Intel),
     plain(Line::V6_1, Iommu::Intel),
     plain(Line::V6_12, Iommu::Intel),
@@ -42,10 +50,25 @@ pub(crate) const MATRIX: [Configuration; 11] = [
     special(Variant::Passthrough),
     special(Variant::Off),
     special(Variant::Lockdown),
+    policy(Line::V5_10, Iommu::Intel),
+    policy(Line::V5_10, Iommu::Amd),
+    policy(Line::V6_1, Iommu::Intel),
+    policy(Line::V6_12, Iommu::Intel),
+    policy(Line::V6_12, Iommu::Amd),
+    policy(Line::V7_3, Iommu::Intel),
+    policy(Line::V7_3, Iommu::Amd),
+    special(Variant::Edu36),
+    special(Variant::Edu43),
+    Configuration { line: Line::V6_1, iommu: Iommu::Intel, variant: Variant::Storm },
+    Configuration { line: Line::V7_3, iommu: Iommu::Amd, variant: Variant::Storm },
 ];
 
 const fn plain(line: Line, iommu: Iommu) -> Configuration {
     Configuration { line, iommu, variant: Variant::Plain }
+}
+
+const fn policy(line: Line, iommu: Iommu) -> Configuration {
+    Configuration { line, iommu, variant: Variant::Policy }
 }
 
 const fn special(variant: Variant) -> Configuration {
@@ -61,6 +84,10 @@ impl Variant {
             Self::Passthrough => "passthrough",
             Self::Off => "off",
             Self::Lockdown => "lockdown",
+            Self::Policy => "policy",
+            Self::Edu36 => "edu36",
+            Self::Edu43 => "edu43",
+            Self::Storm => "storm",
         }
     }
 }
@@ -69,18 +96,25 @@ impl Configuration {
     /// The guest that runs `argv` in this configuration. It finds the configuration in its environment.
     pub(crate) fn guest(self, argv: Vec<String>) -> GuestSpec {
         let mut spec = GuestSpec::new(self.line, self.iommu, argv);
-        spec.env = vec![
-            ("IOVA_LAB_KERNEL".into(), self.line.to_string()),
-            ("IOVA_LAB_IOMMU".into(), self.iommu.name().into()),
-            ("IOVA_LAB_VARIANT".into(), self.variant.name().into()),
-        ];
+        // Tracers attach while the disk is busy.
+        spec.parallel &= !matches!(self.variant, Variant::Policy | Variant::Storm);
         match self.variant {
-            Variant::Plain => {}
+            Variant::Plain | Variant::Policy => {}
+            Variant::Edu36 => spec.edu_mask = (1 << 36) - 1,
+            Variant::Edu43 => spec.edu_mask = (1 << 43) - 1,
+            // Poison, red zones, checks, and the origin of every object.
+            Variant::Storm => spec.append.push("slub_debug=FZPU".into()),
             Variant::Strict => spec.strict = true,
             Variant::Passthrough => spec.passthrough = true,
             Variant::Off => spec.append.push("intel_iommu=off".into()),
             Variant::Lockdown => spec.append.push("lockdown=confidentiality".into()),
         }
+        spec.env = vec![
+            ("IOVA_LAB_KERNEL".into(), self.line.to_string()),
+            ("IOVA_LAB_IOMMU".into(), self.iommu.name().into()),
+            ("IOVA_LAB_VARIANT".into(), self.variant.name().into()),
+            ("IOVA_LAB_EDU_MASK".into(), format!("{:#x}", spec.edu_mask)),
+        ];
         spec
     }
 

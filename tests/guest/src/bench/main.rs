@@ -1,7 +1,7 @@
 //! Measures what tracing adds to one map+unmap pair, in a guest that counts instructions (one guest nanosecond each).
 //!
-//! Prints one JSON line: `{"kernel": …, "none": N, "floor": {PROFILE: N, …}, "iova": {PROFILE: N, …}}`, all in
-//! instructions per pair. `guest-bench pair` is the measured load itself.
+//! Prints one JSON line: `{"kernel": …, "none": N, "stock": N, "floor": {PROFILE: N, …}, "iova": {PROFILE: N, …}}`, all
+//! in instructions per pair; "stock" is with the module iova_policy loaded. `guest-bench pair` is the measured load itself.
 
 mod floor;
 mod pair;
@@ -31,8 +31,11 @@ fn main() -> ExitCode {
 
 fn run() -> Result<Value> {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    pair::load_module()?;
+    pair::module("modprobe", "iova_load")?;
     let none = pair::instructions()?;
+    pair::module("modprobe", "iova_policy")?;
+    let stock = pair::instructions()?;
+    pair::module("rmmod", "iova_policy")?;
     let (mut floors, mut traced) = (BTreeMap::new(), BTreeMap::new());
     for profile in PROFILES {
         let held = floor::attach(profile)?;
@@ -40,7 +43,7 @@ fn run() -> Result<Value> {
         drop(held);
         traced.insert(profile, under_iova(profile)?);
     }
-    Ok(json!({ "kernel": kernel.trim(), "none": none, "floor": floors, "iova": traced }))
+    Ok(json!({ "kernel": kernel.trim(), "none": none, "stock": stock, "floor": floors, "iova": traced }))
 }
 
 /// The pair while the shipped binary traces, with its readings every second and all.

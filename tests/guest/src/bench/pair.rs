@@ -11,10 +11,10 @@ pub(crate) const COUNT: u64 = 10_000;
 /// The least of so many runs counts: whatever else runs in the guest only ever adds.
 const RUNS: usize = 5;
 
-/// Loads the load module.
-pub(crate) fn load_module() -> Result<()> {
-    let status = Command::new("modprobe").arg("iova_load").status().context("cannot start modprobe")?;
-    ensure!(status.success(), "modprobe iova_load: {status}");
+/// Loads or unloads a module: `modprobe` or `rmmod`.
+pub(crate) fn module(how: &str, module: &str) -> Result<()> {
+    let status = Command::new(how).arg(module).status().with_context(|| format!("cannot start {how}"))?;
+    ensure!(status.success(), "{how} {module}: {status}");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The space below 4 GiB full and in pieces: kernels that search it in vain for each large request get slow, the report
 //! shows it and names the cause; kernels that give up after one failure fall back to 64 bits, and the report says so.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::load::{Answer, EDU, Load, falls_back};
 use crate::measure::{Report, known};
@@ -15,8 +15,6 @@ const FRAGMENT: &str = "fragment mask=64 size=32K hole=32K high=256K slots=32 ke
 /// Half of the allocations are of 2 MiB, for which no hole is large enough. Each burst waits until the frees of the one
 /// before have made the allocator forget that it failed.
 const TRAFFIC: &str = "loop mask=64 sizes=2M,256K count=80 burst=2 pause_us=20000 time";
-/// Tries to break the space into pieces.
-const TRIES: usize = 5;
 /// How much slower.
 const FACTOR: u64 = 20;
 
@@ -56,23 +54,19 @@ fn slow() -> Result<Outcome> {
     named(&after, "low-space-fragmented", "critical", "in pieces")
 }
 
-/// Breaks the space into pieces. What waits in a flush queue meanwhile comes back later and may be a large block, so the
-/// module's walk has to show that none of 2 MiB (order 9) is left, but some of 256 KiB (order 6).
-fn fragment(load: &Load) -> Result<()> {
-    for _ in 0..TRIES {
-        load.run("release keep=*; drain timeout_ms=60000; flush")?;
-        load.run(FRAGMENT)?;
-        let walk = load.run("drain timeout_ms=60000; walk")?;
-        let (large, small) = (walk.get("blocks_9")?, walk.get("blocks_6")?);
-        if large == 0 && small > 0 {
-            return Ok(());
-        }
-        let (held, max32) = (walk.get("held")?, walk.get("max32_alloc_size")?);
-        println!(
-            "# {large} blocks of 2 MiB, {small} of 256 KiB are left, {held} held, max32_alloc_size {max32}"
-        );
-    }
-    bail!("the space has large blocks left after {TRIES} tries to break it into pieces")
+/// Breaks the space into pieces: the module's walk has to show that no block of 2 MiB (order 9) is left, but some of
+/// 256 KiB (order 6).
+pub(crate) fn fragment(load: &Load) -> Result<()> {
+    load.run("release keep=*; drain timeout_ms=60000; flush")?;
+    load.run(FRAGMENT)?;
+    let walk = load.run("drain timeout_ms=60000; walk")?;
+    let (large, small) = (walk.get("blocks_9")?, walk.get("blocks_6")?);
+    let (held, max32) = (walk.get("held")?, walk.get("max32_alloc_size")?);
+    ensure!(
+        large == 0 && small > 0,
+        "{large} blocks of 2 MiB, {small} of 256 KiB are left, {held} held, max32_alloc_size {max32}"
+    );
+    Ok(())
 }
 
 fn fallback() -> Result<Outcome> {

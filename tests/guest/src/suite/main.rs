@@ -1,6 +1,6 @@
 //! Runs suites inside a guest: `guest-suite [TEXT…]` runs the tests whose name contains one of the texts, all without.
 //!
-//! One line per test, for xtask to count: `ok NAME`, `not ok NAME: WHY`, `skip NAME: REASON`. A test that this kernel
+//! One line per test, for xtask to count: `ok NAME (SECONDS s)`, `not ok NAME: WHY`, `skip NAME: REASON`. A test that this kernel
 //! can't run says why it is skipped; it never passes silently.
 
 mod cliff;
@@ -12,12 +12,14 @@ mod load;
 mod measure;
 mod nest;
 mod oracle;
+mod policy;
 mod robust;
 mod snapshot;
 mod variants;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// How a test ended, short of failing.
 pub(crate) enum Outcome {
@@ -38,15 +40,18 @@ struct Suite {
 
 const SUITES: &[Suite] = &[
     Suite { variant: "plain", tests: lab::TESTS },
-    // Before others leave their marks in the device's space: the kernel's flush queue loses addresses under load.
-    Suite { variant: "plain", tests: cliff::TESTS },
     Suite { variant: "plain", tests: snapshot::TESTS },
     Suite { variant: "plain", tests: counts::TESTS },
     Suite { variant: "plain", tests: nest::TESTS },
     Suite { variant: "plain", tests: oracle::TESTS },
     Suite { variant: "plain", tests: latency::TESTS },
     Suite { variant: "plain", tests: fault::TESTS },
+    Suite { variant: "plain", tests: cliff::TESTS },
     Suite { variant: "plain", tests: robust::TESTS },
+    Suite { variant: "policy", tests: policy::TESTS },
+    Suite { variant: "edu36", tests: policy::EDU },
+    Suite { variant: "edu43", tests: policy::EDU },
+    Suite { variant: "storm", tests: policy::STORM },
     Suite { variant: "strict", tests: variants::STRICT },
     Suite { variant: "strict", tests: robust::STRICT },
     Suite { variant: "passthrough", tests: variants::PASSTHROUGH },
@@ -59,6 +64,11 @@ const SUITES: &[Suite] = &[
 
 fn main() -> ExitCode {
     let texts: Vec<String> = std::env::args().skip(1).collect();
+    if let [option, number] = &texts[..]
+        && option == "--hold-lease"
+    {
+        return ExitCode::from(u8::from(policy::hold_lease(number).is_err()));
+    }
     let wanted = |name: &str| texts.is_empty() || texts.iter().any(|text| name.contains(text.as_str()));
     let variant = std::env::var("IOVA_LAB_VARIANT").unwrap_or_else(|_| "plain".into());
     let tests = SUITES.iter().filter(|suite| suite.variant == variant).flat_map(|suite| suite.tests);
@@ -71,8 +81,9 @@ fn main() -> ExitCode {
 
 /// Runs one test and prints its line; false if it failed.
 fn report(name: &str, test: Test) -> bool {
+    let started = Instant::now();
     match catch_unwind(AssertUnwindSafe(test)) {
-        Ok(Ok(Outcome::Passed)) => println!("ok {name}"),
+        Ok(Ok(Outcome::Passed)) => println!("ok {name} ({:.1} s)", started.elapsed().as_secs_f32()),
         Ok(Ok(Outcome::Skipped(reason))) => println!("skip {name}: {reason}"),
         Ok(Err(error)) => {
             println!("not ok {name}: {}", format!("{error:#}").replace('\n', "; "));

@@ -15,14 +15,14 @@ const LINK_GET_NEXT_ID: libc::c_long = 31;
 
 /// The ids of everything there is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Objects {
-    pub(super) programs: Vec<u32>,
-    pub(super) links: Vec<u32>,
-    pub(super) maps: Vec<u32>,
+pub(crate) struct Objects {
+    pub(crate) programs: Vec<u32>,
+    pub(crate) links: Vec<u32>,
+    pub(crate) maps: Vec<u32>,
 }
 
 impl Objects {
-    pub(super) fn now() -> Result<Self> {
+    pub(crate) fn now() -> Result<Self> {
         Ok(Self {
             programs: ids(PROG_GET_NEXT_ID)?,
             links: ids(LINK_GET_NEXT_ID)?,
@@ -31,7 +31,7 @@ impl Objects {
     }
 
     /// What is here and not in `earlier`; the kernel gives out its ids in order, so one is not used again soon.
-    pub(super) fn without(mut self, earlier: &Self) -> Self {
+    pub(crate) fn without(mut self, earlier: &Self) -> Self {
         self.programs.retain(|id| !earlier.programs.contains(id));
         self.links.retain(|id| !earlier.links.contains(id));
         self.maps.retain(|id| !earlier.maps.contains(id));
@@ -40,7 +40,7 @@ impl Objects {
 
     /// Waits until there is nothing that was not there before. (What was there may go: another process's objects are
     /// freed some time after its end.)
-    pub(super) fn wait_until_back(&self) -> Result<()> {
+    pub(crate) fn wait_until_back(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let new = Self::now()?.without(self);

@@ -10,7 +10,7 @@ mod kernel;
 mod load;
 mod pair;
 mod rights;
-mod run;
+pub(crate) mod run;
 mod sandbox;
 mod strings;
 mod terminal;

@@ -19,14 +19,14 @@ const UNTIL_CLOSED: [&str; 4] = ["--", "sh", "-c", "echo up; exec cat"];
 
 /// How `iova` ended.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: ExitStatus,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+pub(crate) struct Answer {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// `iova` with these arguments, its streams caught.
-pub(super) fn iova(args: &[&str]) -> Command {
+pub(crate) fn iova(args: &[&str]) -> Command {
     let mut command = Command::new("/bin/iova");
     command.args(args).env("LC_ALL", "C.UTF-8").current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -34,25 +34,25 @@ pub(super) fn iova(args: &[&str]) -> Command {
 }
 
 /// Runs `iova` to its end.
-pub(super) fn ask(args: &[&str]) -> Result<Answer> {
+pub(crate) fn ask(args: &[&str]) -> Result<Answer> {
     answer(iova(args)).with_context(|| format!("iova {}", args.join(" ")))
 }
 
 /// Runs a prepared `iova` to its end.
-pub(super) fn answer(command: Command) -> Result<Answer> {
+pub(crate) fn answer(command: Command) -> Result<Answer> {
     Running::start(command)?.end()
 }
 
 impl Answer {
     /// Demands an exit code; the answer goes on to further questions.
-    pub(super) fn code(self, code: i32) -> Result<Self> {
+    pub(crate) fn code(self, code: i32) -> Result<Self> {
         let stderr = self.stderr.trim();
         ensure!(self.status.code() == Some(code), "{}, not exit code {code}: {stderr}", self.status);
         Ok(self)
     }
 
     /// Demands that standard error holds exactly one sentence of ours, with all of these words.
-    pub(super) fn sentence(self, words: &[&str]) -> Result<Self> {
+    pub(crate) fn sentence(self, words: &[&str]) -> Result<Self> {
         let line = self.stderr.trim_end_matches('\n');
         ensure!(line.starts_with("iova: ") && !line.contains('\n'), "not one sentence: {line:?}");
         for word in words {
@@ -62,13 +62,13 @@ impl Answer {
     }
 
     /// Demands that nothing was complained about.
-    pub(super) fn quiet(self) -> Result<Self> {
+    pub(crate) fn quiet(self) -> Result<Self> {
         ensure!(self.stderr.is_empty(), "on standard error: {:?}", self.stderr);
         Ok(self)
     }
 
     /// Demands all of these words in the output, whose lines may break anywhere.
-    pub(super) fn says(self, words: &[&str]) -> Result<Self> {
+    pub(crate) fn says(self, words: &[&str]) -> Result<Self> {
         let flat = self.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         for word in words {
             ensure!(flat.contains(word), "the output says nothing of {word:?}: {flat}");
@@ -76,13 +76,13 @@ impl Answer {
         Ok(self)
     }
 
-    pub(super) fn json(&self) -> Result<Value> {
+    pub(crate) fn json(&self) -> Result<Value> {
         serde_json::from_str(&self.stdout).with_context(|| format!("no JSON: {:.200}", self.stdout))
     }
 }
 
 /// An `iova` at work.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     stdout: Receiver<Vec<u8>>,
     stderr: Receiver<String>,
@@ -92,12 +92,12 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn start(command: Command) -> Result<Self> {
+    pub(crate) fn start(command: Command) -> Result<Self> {
         Self::start_beside(command, Objects::now()?)
     }
 
     /// Starts while another one is at work: `before` is what the kernel held without both.
-    pub(super) fn start_beside(mut command: Command, before: Objects) -> Result<Self> {
+    pub(crate) fn start_beside(mut command: Command, before: Objects) -> Result<Self> {
         let mut child = command.spawn().context("starting iova")?;
         let stdout = child.stdout.take().map_or_else(|| mpsc::channel().1, whole);
         let stderr = child.stderr.take().map_or_else(|| mpsc::channel().1, lines);
@@ -106,11 +106,11 @@ impl Running {
     }
 
     /// Starts `iova report` and returns when it measures; it goes on until [`Running::end`].
-    pub(super) fn measure(args: &[&str]) -> Result<Self> {
+    pub(crate) fn measure(args: &[&str]) -> Result<Self> {
         Self::measure_beside(args, Objects::now()?)
     }
 
-    pub(super) fn measure_beside(args: &[&str], before: Objects) -> Result<Self> {
+    pub(crate) fn measure_beside(args: &[&str], before: Objects) -> Result<Self> {
         let mut command = iova(&[&["report"], args, &UNTIL_CLOSED].concat());
         command.stdin(Stdio::piped());
         let mut running = Self::start_beside(command, before)?;
@@ -118,17 +118,17 @@ impl Running {
         Ok(running)
     }
 
-    pub(super) fn pid(&self) -> libc::pid_t {
+    pub(crate) fn pid(&self) -> libc::pid_t {
         self.child.id().cast_signed()
     }
 
     /// What the kernel held before this one was started.
-    pub(super) fn before(&self) -> Objects {
+    pub(crate) fn before(&self) -> Objects {
         self.before.clone()
     }
 
     /// Waits for a line on standard error.
-    pub(super) fn hear(&mut self, wanted: &str) -> Result<()> {
+    pub(crate) fn hear(&mut self, wanted: &str) -> Result<()> {
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
             match self.stderr.recv_timeout(left) {
@@ -143,7 +143,7 @@ impl Running {
     }
 
     /// Waits until the kernel holds a link of it: then it catches signals.
-    pub(super) fn attached(&mut self) -> Result<()> {
+    pub(crate) fn attached(&mut self) -> Result<()> {
         while Objects::now()?.without(&self.before).links.is_empty() {
             ensure!(self.child.try_wait()?.is_none(), "it ended instead of attaching");
             ensure!(Instant::now() < self.deadline, "it never attached");
@@ -152,23 +152,23 @@ impl Running {
         Ok(())
     }
 
-    pub(super) fn signal(&self, signal: i32) {
+    pub(crate) fn signal(&self, signal: i32) {
         // SAFETY: no pointers; the child is ours and not reaped, so the id is its own.
         unsafe { libc::kill(self.pid(), signal) };
     }
 
     /// Lets the measured command end.
-    pub(super) fn close_stdin(&mut self) {
+    pub(crate) fn close_stdin(&mut self) {
         drop(self.child.stdin.take());
     }
 
     /// The measured command goes on until this is dropped, or a signal ends it.
-    pub(super) fn keep_stdin(&mut self) -> Option<ChildStdin> {
+    pub(crate) fn keep_stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }
 
     /// Lets the measured command end, collects everything, and looks at what is left in the kernel.
-    pub(super) fn end(self) -> Result<Answer> {
+    pub(crate) fn end(self) -> Result<Answer> {
         let before = self.before.clone();
         let answer = self.end_beside()?;
         before.wait_until_back()?;
@@ -176,7 +176,7 @@ impl Running {
     }
 
     /// The same while another one is at work: what is in the kernel is not ours alone.
-    pub(super) fn end_beside(mut self) -> Result<Answer> {
+    pub(crate) fn end_beside(mut self) -> Result<Answer> {
         self.close_stdin();
         let left = self.deadline.saturating_duration_since(Instant::now());
         let stdout = match self.stdout.recv_timeout(left) {
@@ -220,12 +220,12 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// A remark between the results.
-pub(super) fn remark(text: &str) {
+pub(crate) fn remark(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "# {text}");
 }
 
 /// The device of a report with this address and presence.
-pub(super) fn device<'a>(report: &'a Value, bdf: &str, presence: &str) -> Result<&'a Value> {
+pub(crate) fn device<'a>(report: &'a Value, bdf: &str, presence: &str) -> Result<&'a Value> {
     let devices = report["devices"].as_array().context("no devices in the report")?;
     let mut found = devices.iter().filter(|device| device["bdf"] == bdf && device["presence"] == presence);
     let device = found.next().with_context(|| {
@@ -238,12 +238,12 @@ pub(super) fn device<'a>(report: &'a Value, bdf: &str, presence: &str) -> Result
 }
 
 /// Its allocations.
-pub(super) fn allocations(device: &Value) -> Result<u64> {
+pub(crate) fn allocations(device: &Value) -> Result<u64> {
     device["alloc"]["count"].as_u64().context("no alloc.count")
 }
 
 /// Why a report has no value for a metric.
-pub(super) fn unknown<'a>(report: &'a Value, metric: &str) -> Result<&'a str> {
+pub(crate) fn unknown<'a>(report: &'a Value, metric: &str) -> Result<&'a str> {
     let list = report["quality"]["unknown"].as_array().context("no quality.unknown")?;
     let entry = list.iter().find(|entry| entry["metric"] == metric);
     let why = entry.and_then(|entry| entry["why"].as_str());

@@ -1,0 +1,59 @@
+//! The control interface: the module iova_policy and `iova policy`, judged by what the kernel then does.
+
+mod abi;
+mod attempt;
+mod cap;
+mod cliff;
+mod device;
+mod disk;
+mod edu;
+mod fuzz;
+mod guard;
+mod host;
+mod lease;
+mod life;
+mod random;
+mod slab;
+mod stock;
+mod storm;
+mod tool;
+mod uevent;
+
+pub(crate) use self::lease::hold as hold_lease;
+use crate::Test;
+
+/// One boot has them all, in an order in which none spoils what a later one needs.
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("policy_try.load_finds_a_wrong_block", disk::load_finds_a_wrong_block),
+    ("policy_stock.addresses_are_the_same", stock::addresses),
+    ("policy_abi.files_are_the_documented_ones", abi::files),
+    ("policy_abi.requests_are_the_documented_ones", abi::requests),
+    ("policy_try.moves_the_disk_and_back", attempt::there_and_back),
+    ("policy_try.refusals_are_clear", attempt::refusals),
+    ("policy_try.kill_reverts", attempt::killed),
+    ("policy_try.expiry_reverts", attempt::expired),
+    ("policy_cap.32_bits", cap::low),
+    ("policy_cap.36_bits", cap::middle),
+    ("policy_cap.43_bits", cap::high),
+    ("policy_cliff.is_cured", cliff::cured),
+    ("policy_life.rebind", life::rebind),
+    ("policy_life.removed_and_added", life::replugged),
+    ("policy_life.unload", life::unload),
+    ("policy_fuzz.requests", fuzz::requests),
+    ("policy_fuzz.files", fuzz::files),
+    ("policy_guard.without_care_a_bystander_is_corrupted", guard::corrupted),
+    ("policy_guard.the_window_keeps_the_bystander", guard::window),
+    ("policy_guard.a_fault_reverts_and_quarantines", guard::fault),
+    // The last: not every emulated device wakes up.
+    ("policy_life.suspend", life::suspend),
+];
+
+/// For guests whose edu device keeps another number of bits.
+pub(crate) const EDU: &[(&str, Test)] = &[
+    ("policy_guard.without_care_a_bystander_is_corrupted", guard::corrupted),
+    ("policy_guard.the_window_keeps_the_bystander", guard::window),
+    ("policy_guard.a_fault_reverts_and_quarantines", guard::fault),
+];
+
+/// For guests whose kernel checks every object that it allocates.
+pub(crate) const STORM: &[(&str, Test)] = &[("policy_storm.leaves_nothing_behind", storm::storm)];

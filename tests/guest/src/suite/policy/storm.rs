@@ -1,0 +1,258 @@
+//! Four tasks do what they like to four devices and to the module itself. Afterwards everything is stock, nothing is
+//! left, and the kernel has not complained (which xtask looks for).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, ensure};
+use iova_common::policy::{Stage, kind};
+
+use super::device::{self, Device, EDU, NIC, NVME, PATIENCE, SATA};
+use super::lease::Control;
+use super::random::Random;
+use super::slab;
+use crate::Outcome;
+use crate::load::Load;
+
+const TASKS: u64 = 4;
+const OPERATIONS: usize = 500;
+const SEED: u64 = 0x5708;
+const DEVICES: [Device; 4] = [NIC, NVME, EDU, SATA];
+
+type Operation = (&'static str, fn(&mut Random));
+
+/// What a task may do, each as often as it is here.
+const WHAT: [Operation; 20] = [
+    ("policy", policy),
+    ("policy", policy),
+    ("policy", policy),
+    ("policy", policy),
+    ("policy", policy),
+    ("cap", cap),
+    ("state", idle),
+    ("read", read),
+    ("read", read),
+    ("lease", lease),
+    ("lease", lease),
+    ("lease", lease),
+    ("lease", lease),
+    ("kill", kill),
+    ("map", map),
+    ("map", map),
+    ("bind", bind),
+    ("bind", bind),
+    ("remove", remove),
+    ("type or module", type_or_module),
+];
+
+pub(super) fn storm() -> Result<Outcome> {
+    device::modprobe("iova_load")?;
+    let before = settled()?;
+    let done: Mutex<BTreeMap<&str, (usize, Duration)>> = Mutex::default();
+    let count = AtomicUsize::new(0);
+    let work = |task: u64| {
+        let mut random = Random::new(SEED + task);
+        for _ in 0..OPERATIONS {
+            let (name, operation) = random.pick(&WHAT);
+            let start = Instant::now();
+            operation(&mut random);
+            count.fetch_add(1, Relaxed);
+            if let Ok(mut done) = done.lock() {
+                let entry = done.entry(name).or_default();
+                (entry.0, entry.1) = (entry.0 + 1, entry.1 + start.elapsed());
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let tasks: Vec<_> = (0..TASKS).map(|task| scope.spawn(move || work(task))).collect();
+        tasks.into_iter().try_for_each(|task| task.join().map_err(|_| anyhow!("a task panicked")))
+    })?;
+    for (name, (count, took)) in done.lock().map_err(|_| anyhow!("a task panicked"))?.iter() {
+        println!("# {name}: {count} times, {:.1} s", took.as_secs_f32());
+    }
+    ensure!(count.into_inner() == OPERATIONS * TASKS as usize, "not all operations were done");
+
+    let after = settled()?;
+    is_stock()?;
+    let left = after.orphans.saturating_sub(before.orphans);
+    ensure!(left == 0, "{left} objects of the module are left after it has gone");
+    println!("# objects of iommu_iova in no device's tree: {} before, {} after", before.strays, after.strays);
+    ensure!(after.strays <= before.strays, "{} of them are lost", after.strays - before.strays);
+    Ok(Outcome::Passed)
+}
+
+/// What is in use when nothing happens.
+struct Settled {
+    /// Objects whose origin is a module that has gone.
+    orphans: u64,
+    /// Objects of the allocator that are in the tree of none of our devices.
+    strays: u64,
+}
+
+/// Every device back with its driver, the module gone, nothing on its way.
+fn settled() -> Result<Settled> {
+    device::rmmod("iova_policy")?;
+    fs::write("/sys/bus/pci/rescan", "1")?;
+    for device in DEVICES {
+        let start = Instant::now();
+        while !device.path("iommu_group").exists() {
+            ensure!(start.elapsed() < PATIENCE, "{} did not come back", device.0);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        device.unbind()?;
+        // A new domain: what its caches held is freed with the old one.
+        device.replug()?;
+    }
+    for (device, driver) in [(NIC, "e1000e"), (NVME, "nvme")] {
+        let start = Instant::now();
+        while device.driver().as_deref() != Some(driver) {
+            ensure!(start.elapsed() < PATIENCE, "{driver} did not come back to {}", device.0);
+            let _ = fs::write("/sys/bus/pci/drivers_probe", device.0);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    let mut in_trees = 0;
+    for device in DEVICES {
+        let load = Load::new(device.0)?;
+        in_trees += load.run("drain timeout_ms=60000; walk")?.get("nodes")?;
+    }
+    let slab::InUse { iova, orphans } = slab::in_use()?;
+    println!("# objects of iommu_iova: {iova}, {in_trees} of them in the trees of our devices");
+    Ok(Settled { orphans, strays: iova.saturating_sub(in_trees) })
+}
+
+/// Without the module: every device gives out low addresses; with it: every file shows stock.
+fn is_stock() -> Result<()> {
+    for device in DEVICES {
+        let load = Load::new(device.0)?;
+        let mask = if device.driver().is_none() { "mask=64" } else { "" };
+        let answer = load.run(&format!("loop sizes=4K,64K,1M count=60 {mask}"))?;
+        ensure!(answer.get("high")? == 0 && answer.get("failed")? == 0, "{}: {answer:?}", device.0);
+        ensure!(answer.text("sac_exact")? == "1", "{}: {answer:?}", device.0);
+        load.clean()?;
+    }
+    device::modprobe("iova_policy")?;
+    for device in DEVICES {
+        let shows = device.shows()?;
+        let stock = shows.starts_with("policy stock, cap 0, effective ") && shows.ends_with("state idle");
+        ensure!(stock, "{}: {shows}", device.0);
+    }
+    device::rmmod("iova_policy")
+}
+
+fn policy(random: &mut Random) {
+    let value = match random.below(4) {
+        0 => "stock".into(),
+        1 => format!("cap:{}", 31 + random.below(34)),
+        _ => format!("dac:{}", 32 + random.below(27)),
+    };
+    let _ = random.pick(&DEVICES).set("policy", &value);
+}
+
+fn cap(random: &mut Random) {
+    let _ = random.pick(&DEVICES).set("cap", &random.pick(&[0, 32, 36, 40, 57, 63, 64]).to_string());
+}
+
+fn idle(random: &mut Random) {
+    let _ = random.pick(&DEVICES).set("state", "idle");
+}
+
+fn read(random: &mut Random) {
+    let device = random.pick(&DEVICES);
+    for name in ["policy", "cap", "effective", "state", "origin", "mechanisms", "generation", "held"] {
+        let _ = device.get(name);
+    }
+    let _ = Control::open().and_then(|control| control.records());
+}
+
+fn lease(random: &mut Random) {
+    let Ok(control) = Control::open() else { return };
+    let mut leases = Vec::new();
+    for _ in 0..1 + random.below(3) {
+        let (kind, width) = random.pick(&[
+            (kind::DAC, 40),
+            (kind::DAC, 57),
+            (kind::CAP, 32),
+            (kind::CAP, 43),
+            (kind::STOCK, 0),
+        ]);
+        let (bdf, flags) = (random.pick(&DEVICES).number(), random.below(8) as u32);
+        let lease_ms = 1 + random.below(5000) as u32;
+        let mut stage = Stage { bdf, flags, kind, width, lease_ms, ..Stage::default() };
+        if control.stage(&mut stage).is_ok() {
+            leases.push(stage.cookie);
+        }
+    }
+    let _ = control.flush(random.pick(&DEVICES));
+    for cookie in leases {
+        let _ = match random.below(5) {
+            0 => control.commit(cookie).map(drop),
+            1 => control.abort(cookie),
+            2 => control.renew(cookie, 1 + random.below(20_000) as u32).map(drop),
+            3 => control.status(cookie).map(drop),
+            // Closing the file ends it.
+            _ => Ok(()),
+        };
+    }
+}
+
+/// A process with a lease dies.
+fn kill(random: &mut Random) {
+    let Ok(own) = std::env::current_exe() else { return };
+    let mut command = Command::new(own);
+    command.args(["--hold-lease", &random.pick(&DEVICES).number().to_string()]);
+    let Ok(mut child) = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else { return };
+    if let Some(stdout) = child.stdout.take() {
+        let _ = BufReader::new(stdout).read_line(&mut String::new());
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Mappings for a device that has no driver, or one of ours.
+fn map(random: &mut Random) {
+    let device = random.pick(&[EDU, SATA]);
+    let _ = Load::of(device.0).run(random.pick(&[
+        "loop sizes=4K,128K count=100",
+        "loop sizes=4K,256K count=100 mask=64",
+        "hold size=64K count=20 keep=storm",
+        "release keep=*",
+    ]));
+}
+
+fn bind(random: &mut Random) {
+    let device = random.pick(&DEVICES);
+    if device.driver().is_some() && random.below(2) == 0 {
+        let _ = device.unbind();
+    } else if [NIC.0, NVME.0].contains(&device.0) {
+        let _ = fs::write("/sys/bus/pci/drivers_probe", device.0);
+    } else {
+        let _ = device.bind(random.pick(&["iova_load", "pci-stub"]));
+    }
+}
+
+fn remove(random: &mut Random) {
+    let device = random.pick(&DEVICES);
+    let _ = fs::write(device.path("remove"), "1");
+    let _ = fs::write("/sys/bus/pci/rescan", "1");
+}
+
+fn type_or_module(random: &mut Random) {
+    match random.below(3) {
+        0 => drop(device::rmmod("iova_policy")),
+        1 => drop(device::modprobe("iova_policy")),
+        _ => {
+            let device = random.pick(&DEVICES);
+            let _ = device.unbind();
+            let _ = fs::write(
+                device.path("iommu_group/type"),
+                random.pick(&["identity", "DMA", "DMA-FQ", "auto"]),
+            );
+        }
+    }
+}
