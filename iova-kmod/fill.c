@@ -42,13 +42,16 @@ static int iovp_fill_room(struct iovp_fill *fill)
 	struct iovp_chunk *chunk;
 
 	BUILD_BUG_ON(sizeof(*chunk) > PAGE_SIZE);
-	if (fill->chunks && fill->chunks->nr < IOVP_CHUNK)
+	if (fill->last && fill->last->nr < IOVP_CHUNK)
 		return 0;
 	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL);
 	if (!chunk)
 		return -ENOMEM;
-	chunk->next = fill->chunks;
-	fill->chunks = chunk;
+	if (fill->last)
+		fill->last->next = chunk;
+	else
+		fill->chunks = chunk;
+	fill->last = chunk;
 	return 0;
 }
 
@@ -74,7 +77,7 @@ static int iovp_fill_one(struct iovp_fill *fill, unsigned long pages,
 		__free_iova(fill->space, iova);
 		return 0;
 	}
-	fill->chunks->iova[fill->chunks->nr++] = iova;
+	fill->last->iova[fill->last->nr++] = iova;
 	fill->nr++;
 	fill->bytes += (u64)pages << iova_shift(fill->space);
 	return 1;
@@ -127,17 +130,24 @@ int iovp_fill_take(struct iovp_fill *fill, struct iova_domain *space, u64 first,
 	return ret;
 }
 
-/* Gives all back. */
+/*
+ * Gives all back, what was taken first, first. Each range that is given back makes
+ * the kernel try below 4 GiB again, and a try that fails walks over the whole
+ * tree, with the lock that the next range waits for. As long as only small ranges
+ * are back, tries for larger ones fail; with the largest back, none does.
+ */
 void iovp_fill_release(struct iovp_fill *fill)
 {
 	struct iovp_chunk *chunk;
+	unsigned long i;
 
 	while ((chunk = fill->chunks)) {
 		fill->chunks = chunk->next;
-		while (chunk->nr)
-			__free_iova(fill->space, chunk->iova[--chunk->nr]);
+		for (i = 0; i < chunk->nr; i++) {
+			__free_iova(fill->space, chunk->iova[i]);
+			cond_resched();
+		}
 		kfree(chunk);
-		cond_resched();
 	}
 	memset(fill, 0, sizeof(*fill));
 }

@@ -81,13 +81,15 @@ struct iovp_chunk;
 
 /**
  * struct iovp_fill - address space held so that nobody gets it
- * @chunks: lists of struct iova
+ * @chunks: lists of struct iova, in the order in which they were taken
+ * @last: of the lists
  * @space: the allocator they are from
  * @nr: number of ranges
  * @bytes: of them
  */
 struct iovp_fill {
 	struct iovp_chunk *chunks;
+	struct iovp_chunk *last;
 	struct iova_domain *space;
 	unsigned int nr;
 	u64 bytes;
