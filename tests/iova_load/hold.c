@@ -463,7 +463,10 @@ static int il_fragment(struct il_dev *d, struct il_set *s, u32 size,
 {
 	int ret;
 
-	ret = il_fill(d, s, size, 0);
+	/* Before 5.11 a search never looks above where the last one ended. */
+	ret = il_rewind(d);
+	if (!ret)
+		ret = il_fill(d, s, size, 0);
 	if (ret)
 		return ret;
 

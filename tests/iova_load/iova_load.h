@@ -180,6 +180,7 @@ int il_cmd_mtu(struct il_args *a, struct il_result *r);
 void il_walk_init(void);
 int il_drain(struct il_dev *d, unsigned int timeout_ms);
 int il_flush(struct il_dev *d);
+int il_rewind(struct il_dev *d);
 int il_free_blocks(struct il_dev *d, unsigned int order, u64 *nr);
 int il_cmd_walk(struct il_args *a, struct il_result *r);
 int il_cmd_list(struct il_args *a, struct il_result *r);

@@ -558,6 +558,28 @@ int il_flush(struct il_dev *d)
 	return ret ?: il_flush_depot(space.iovad);
 }
 
+/**
+ * il_rewind - let the next search of a device's domain begin at the top
+ * @d: device
+ *
+ * Return: 0 or a negative errno.
+ */
+int il_rewind(struct il_dev *d)
+{
+	struct il_space space;
+	unsigned long flags;
+	int ret;
+
+	ret = il_space_find(d, &space);
+	if (ret)
+		return ret;
+	spin_lock_irqsave(&space.iovad->iova_rbtree_lock, flags);
+	space.iovad->cached_node = &space.iovad->anchor.node;
+	space.iovad->cached32_node = &space.iovad->anchor.node;
+	spin_unlock_irqrestore(&space.iovad->iova_rbtree_lock, flags);
+	return 0;
+}
+
 int il_cmd_flush(struct il_args *a, struct il_result *r)
 {
 	struct il_dev *d = il_dev_arg(a, "dev");

@@ -9,7 +9,8 @@ use super::memory::Memory;
 use super::queues::{self, Pending};
 use super::reserved::Reservations;
 use super::space::{self, Pages};
-use super::{Changed, Consistency, Cpus, DomainState, Node, Range, RangeKind, tree};
+use super::tree::{self, Tree};
+use super::{Changed, Consistency, Cpus, DomainState, Node, Range, RangeKind};
 use crate::kernel::Kcore;
 
 /// On a busy domain no two readings agree; after these many we say so.
@@ -22,7 +23,7 @@ struct Reading {
     start_pfn: u64,
     dma_32bit_pfn: u64,
     max32_alloc_size: u64,
-    nodes: Vec<Node>,
+    tree: Tree,
     cached: Cached,
     pending: Pending,
 }
@@ -41,8 +42,7 @@ impl Reader<'_> {
         let mut last: Option<Reading> = None;
         for _ in 0..ATTEMPTS {
             let Ok(reading) = self.attempt(group) else { continue };
-            // A cached or queued address without a node can't be: it moved while we looked.
-            let agreed = last.as_ref() == Some(&reading) && reading.holders().complete(&reading.nodes);
+            let agreed = last.as_ref() == Some(&reading) && reading.is_whole();
             last = Some(reading);
             if agreed {
                 return last.map(|reading| Ok(self.state(group, iovad, &reading, Consistency::Stable)));
@@ -68,7 +68,7 @@ impl Reader<'_> {
             max32_alloc_size: field(self.layout.max32_alloc_size)?,
             cached: caches::read(&memory, self.layout, self.cpus, domain.iovad)?,
             pending: queues::read(&memory, self.layout, self.cpus, domain.iovad, domain.cookie)?,
-            nodes: tree::read(&memory, self.layout, domain.iovad)?,
+            tree: tree::read(&memory, self.layout, domain.iovad)?,
         })
     }
 
@@ -76,7 +76,7 @@ impl Reader<'_> {
         let shift = reading.granule.trailing_zeros();
         let reserved = self.reservations.of(&Memory::new(self.kcore), self.layout, group, shift);
         let holders = reading.holders();
-        let ranges = || reading.nodes.iter().map(|node| classify(*node, &holders, &reserved));
+        let ranges = || reading.tree.nodes.iter().map(|node| classify(*node, &holders, &reserved));
         let ranges = space::merge(ranges());
         let end = 1_u64.checked_shl(32_u32.saturating_sub(shift)).unwrap_or(u64::MAX);
         let high = ranges.iter().map(|range| (range.pfn_hi + 1).saturating_sub(range.pfn_lo.max(end)));
@@ -84,7 +84,7 @@ impl Reader<'_> {
             iovad,
             group: Some(group.id),
             granule: reading.granule,
-            nodes: reading.nodes.len() as u64,
+            nodes: reading.tree.nodes.len() as u64,
             low: space::low_space(&ranges, reading.start_pfn, end),
             high_pages: high.sum(),
             cached_by_order: reading.cached.pfns.each_ref().map(|pfns| pfns.len() as u64),
@@ -107,6 +107,12 @@ struct Holders {
 }
 
 impl Reading {
+    /// Nothing in it shows that the domain changed meanwhile. A cached or queued address without a node can't be: it
+    /// moved while we looked.
+    fn is_whole(&self) -> bool {
+        self.tree.at_once && self.holders().complete(&self.tree.nodes)
+    }
+
     fn holders(&self) -> Holders {
         let mut holders = Holders::default();
         for (pfn, _) in &self.pending.entries {

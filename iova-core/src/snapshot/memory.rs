@@ -8,7 +8,7 @@ use crate::kernel::{Kcore, ReadError};
 const PAGE: u64 = 4096;
 
 /// What one reading of a domain has seen of the kernel's memory. Made anew for every attempt, because a page read
-/// once is not read again.
+/// once is not read again ([`Memory::forget`] aside).
 pub(crate) struct Memory<'a> {
     kcore: &'a Kcore,
     pages: RefCell<HashMap<u64, Box<[u8; PAGE as usize]>>>,
@@ -46,6 +46,11 @@ impl<'a> Memory<'a> {
         let source = bytes.get(within..within + part.len()).ok_or(ReadError::Unmapped(page))?;
         part.copy_from_slice(source);
         Ok(())
+    }
+
+    /// Lets what has been read be read anew.
+    pub(crate) fn forget(&self) {
+        self.pages.borrow_mut().clear();
     }
 
     pub(crate) fn u64(&self, address: u64) -> Result<u64, ReadError> {

@@ -78,7 +78,7 @@ impl<'a> Reservations<'a> {
         let copied = group.domain.is_some_and(|domain| domain.cookie.is_none());
         match (copied, self.boot_list, &self.pci) {
             (true, Some(list), _) => {
-                let nodes = tree::read(memory, layout, list).unwrap_or_default();
+                let nodes = tree::read(memory, layout, list).map(|tree| tree.nodes).unwrap_or_default();
                 let mut pages: Vec<_> = nodes.iter().map(|node| (node.lo, node.hi)).collect();
                 pages.extend(ranges.iter().map(|(lo, hi)| (lo >> shift, hi >> shift)));
                 return Pages::new(pages);

@@ -35,8 +35,9 @@ impl Window {
 pub enum NoWindow {
     /// The domain could not be looked at.
     #[error(
-        "what is mapped below 4 GiB can't be seen (kernel memory can't be read), so no window can be chosen in which a \
-         truncated address would hit nothing: run as root without lockdown=confidentiality, or say --whole to do without"
+        "what is mapped below 4 GiB can't be seen (kernel memory can't be read, or changes faster than that), so no \
+         window can be chosen in which a truncated address would hit nothing: run as root without \
+         lockdown=confidentiality, when the device is less busy, or say --whole to do without"
     )]
     Unseen,
     /// No gap is large enough.
