@@ -37,9 +37,10 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// True if nothing was left out but kernels.
+    /// True if nothing was left out but kernels, and each has a baseline.
     fn is_whole(&self) -> bool {
-        self.iommu.is_empty() && self.variant.is_empty() && self.suite.is_empty()
+        let filters = self.iommu.is_empty() && self.variant.is_empty() && self.suite.is_empty();
+        filters && !self.kernel.contains(&Line::Debug)
     }
 }
 

@@ -36,7 +36,7 @@ struct Tally {
 /// Runs the configurations that the filters leave, and fails if a test, a guest or a kernel log did.
 pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
     let started = Instant::now();
-    let matrix: Vec<_> = MATRIX.into_iter().filter(|configuration| configuration.is_wanted(args)).collect();
+    let matrix = matrix::wanted(args);
     if matrix.is_empty() {
         let known = MATRIX.map(|configuration| configuration.to_string()).join(", ");
         bail!("the matrix has no such combination of kernel, IOMMU and variant; it has: {known}");

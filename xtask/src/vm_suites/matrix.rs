@@ -63,6 +63,21 @@ pub(crate) const MATRIX: [Configuration; 22] = [
     Configuration { line: Line::V7_3, iommu: Iommu::Amd, variant: Variant::Storm },
 ];
 
+/// What runs only if its kernel is asked for by name: on the kernel that checks itself everything takes several times as
+/// long, and the kernel has to be built first.
+const ON_REQUEST: [Configuration; 4] = [
+    policy(Line::Debug, Iommu::Intel),
+    policy(Line::Debug, Iommu::Amd),
+    Configuration { line: Line::Debug, iommu: Iommu::Intel, variant: Variant::Storm },
+    Configuration { line: Line::Debug, iommu: Iommu::Amd, variant: Variant::Storm },
+];
+
+/// The configurations that the filters of the command line leave.
+pub(crate) fn wanted(args: &crate::test::Args) -> Vec<Configuration> {
+    let asked = ON_REQUEST.into_iter().filter(|configuration| args.kernel.contains(&configuration.line));
+    MATRIX.into_iter().chain(asked).filter(|configuration| configuration.is_wanted(args)).collect()
+}
+
 const fn plain(line: Line, iommu: Iommu) -> Configuration {
     Configuration { line, iommu, variant: Variant::Plain }
 }
@@ -115,11 +130,13 @@ impl Configuration {
             ("IOVA_LAB_VARIANT".into(), self.variant.name().into()),
             ("IOVA_LAB_EDU_MASK".into(), format!("{:#x}", spec.edu_mask)),
         ];
+        // The storm can be made another one.
+        spec.env.extend(std::env::var("IOVA_STORM_SEED").map(|seed| ("IOVA_STORM_SEED".into(), seed)));
         spec
     }
 
     /// Whether the filters of the command line leave it; an empty one leaves everything.
-    pub(crate) fn is_wanted(self, args: &crate::test::Args) -> bool {
+    fn is_wanted(self, args: &crate::test::Args) -> bool {
         (args.kernel.is_empty() || args.kernel.contains(&self.line))
             && (args.iommu.is_empty() || args.iommu.contains(&self.iommu))
             && (args.variant.is_empty() || args.variant.contains(&self.variant))

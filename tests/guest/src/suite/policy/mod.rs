@@ -10,6 +10,7 @@ mod edu;
 mod fuzz;
 mod guard;
 mod host;
+mod leak;
 mod lease;
 mod life;
 mod random;

@@ -9,10 +9,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use iova_common::policy::{Stage, kind};
 
 use super::device::{self, Device, EDU, NIC, NVME, PATIENCE, SATA};
+use super::leak;
 use super::lease::Control;
 use super::random::Random;
 use super::slab;
@@ -21,6 +22,7 @@ use crate::load::Load;
 
 const TASKS: u64 = 4;
 const OPERATIONS: usize = 500;
+/// Unless IOVA_STORM_SEED says otherwise.
 const SEED: u64 = 0x5708;
 const HOST_BRIDGE: &str = "0000:00:00.0";
 const DEVICES: [Device; 4] = [NIC, NVME, EDU, SATA];
@@ -54,10 +56,13 @@ const WHAT: [Operation; 20] = [
 pub(super) fn storm() -> Result<Outcome> {
     device::modprobe("iova_load")?;
     let before = settled()?;
+    let looks_for_leaks = leak::begin()?;
+    let seed = seed()?;
+    println!("# seed {seed}");
     let done: Mutex<BTreeMap<&str, (usize, Duration)>> = Mutex::default();
     let count = AtomicUsize::new(0);
     let work = |task: u64| {
-        let mut random = Random::new(SEED + task);
+        let mut random = Random::new(seed + task);
         for _ in 0..OPERATIONS {
             let (name, operation) = random.pick(&WHAT);
             let start = Instant::now();
@@ -84,7 +89,20 @@ pub(super) fn storm() -> Result<Outcome> {
     ensure!(left == 0, "{left} objects of the module are left after it has gone");
     ensure!(before.strays == 0, "{} objects are in no device's tree to begin with", before.strays);
     ensure!(after.strays == 0, "{} objects of iommu_iova are lost: in no device's tree", after.strays);
+    if looks_for_leaks {
+        let lost = leak::found()?;
+        lost.iter().for_each(|object| println!("# lost: {}", object.replace('\n', "\n# ")));
+        ensure!(lost.is_empty(), "{} objects are lost, says kmemleak", lost.len());
+        println!("# kmemleak found nothing");
+    }
     Ok(Outcome::Passed)
+}
+
+fn seed() -> Result<u64> {
+    match std::env::var("IOVA_STORM_SEED") {
+        Ok(text) => text.parse().context("IOVA_STORM_SEED"),
+        Err(_) => Ok(SEED),
+    }
 }
 
 /// What is in use when nothing happens.
