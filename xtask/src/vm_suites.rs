@@ -21,9 +21,6 @@ const RUNNER: &str = "guest-suite";
 /// Guests at once.
 const ABREAST: usize = 2;
 
-/// Under TCG on a busy machine everything takes its time.
-const PATIENCE: Duration = Duration::from_secs(1800);
-
 /// What the tests of one or more guests came to.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
@@ -86,7 +83,7 @@ fn boot(configuration: Configuration, suites: &[String], programs: &Programs, io
     let mut argv = vec![RUNNER.to_owned()];
     argv.extend_from_slice(suites);
     let mut spec = configuration.guest(argv);
-    (spec.io, spec.timeout) = (io, PATIENCE);
+    spec.io = io;
     let started = Instant::now();
     let mut text = format!("\n{name}\n");
     let (tally, boot) = match lab::guest(&spec, programs) {

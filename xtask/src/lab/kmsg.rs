@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Texts of which one in the kernel log fails a run, even if every test passed.
-const SPLATS: [&str; 26] = [
+const SPLATS: [&str; 32] = [
     "------------[ cut here ]------------",
     "BUG: ",
     "kernel BUG at",
@@ -21,6 +21,12 @@ const SPLATS: [&str; 26] = [
     "possible recursive locking",
     "possible circular locking",
     "inconsistent lock state",
+    "irq lock inversion dependency",
+    "unsafe lock order detected",
+    "bad unlock balance detected",
+    "held lock freed",
+    "lock held when returning",
+    "register non-static key",
     "suspicious RCU usage",
     "detected stall",
     "blocked for more than",
@@ -129,6 +135,10 @@ mod tests {
             "3,2,0,-;rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
             "1,3,0,-;BUG: kernel NULL pointer dereference, address: 0000000000000010",
             "4,4,0,-;WARNING: possible circular locking dependency detected",
+            "4,5,0,-;BUG: KASAN: slab-use-after-free in iovp_release+0x10/0x80 [iova_policy]",
+            "4,6,0,-;WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected",
+            "4,7,0,-;UBSAN: shift-out-of-bounds in policy.c:10:20",
+            "4,8,0,-;[ BUG: Invalid wait context ]",
         ];
         assert_eq!(log(&complaints).splats().len(), complaints.len());
         assert_eq!(log(&complaints).first_splat(2).len(), 2);

@@ -113,7 +113,8 @@ impl GuestSpec {
             iommu,
             strict: false,
             passthrough: false,
-            memory: 1024,
+            // Shadows and quarantines take their part.
+            memory: if line == Line::Debug { 2048 } else { 1024 },
             cpus: 2,
             icount: false,
             // A 7.x kernel trips even without a load.

@@ -1,6 +1,7 @@
 //! Which guests the suites run in.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::kernels::Line;
 use crate::lab::{GuestSpec, Iommu};
@@ -132,7 +133,13 @@ impl Configuration {
         ];
         // The storm can be made another one.
         spec.env.extend(std::env::var("IOVA_STORM_SEED").map(|seed| ("IOVA_STORM_SEED".into(), seed)));
+        spec.timeout = self.patience();
         spec
+    }
+
+    /// Under TCG on a busy machine everything takes its time, the more so where every access to memory is checked.
+    fn patience(self) -> Duration {
+        Duration::from_secs(if self.line == Line::Debug { 2 * 3600 } else { 1800 })
     }
 
     /// Whether the filters of the command line leave it; an empty one leaves everything.
@@ -147,5 +154,35 @@ impl fmt::Display for Configuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.line, self.iommu.name())?;
         if self.variant == Variant::Plain { Ok(()) } else { write!(f, " {}", self.variant.name()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: crate::test::Args,
+    }
+
+    fn names(words: &str) -> Vec<String> {
+        let command = Command::parse_from(format!("test {words}").split_whitespace());
+        wanted(&command.args).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_debug_kernel_runs_for_those_who_name_it() {
+        assert_eq!(names(""), MATRIX.map(|configuration| configuration.to_string()));
+        assert_eq!(names("--variant storm"), ["6.1 intel storm", "7.3 amd storm"]);
+        assert_eq!(
+            names("--kernel 6.12-debug --variant storm"),
+            ["6.12-debug intel storm", "6.12-debug amd storm"]
+        );
+        assert_eq!(names("--kernel 6.12-debug --kernel 7.3 --iommu amd --variant storm").len(), 2);
+        assert!(names("--kernel 6.12-debug --variant plain").is_empty());
     }
 }

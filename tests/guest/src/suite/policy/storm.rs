@@ -13,9 +13,9 @@ use anyhow::{Context, Result, anyhow, ensure};
 use iova_common::policy::{Stage, kind};
 
 use super::device::{self, Device, EDU, NIC, NVME, PATIENCE, SATA};
-use super::leak;
 use super::lease::Control;
 use super::random::Random;
+use super::selfcheck;
 use super::slab;
 use crate::Outcome;
 use crate::load::Load;
@@ -56,7 +56,7 @@ const WHAT: [Operation; 20] = [
 pub(super) fn storm() -> Result<Outcome> {
     device::modprobe("iova_load")?;
     let before = settled()?;
-    let looks_for_leaks = leak::begin()?;
+    selfcheck::begin()?;
     let seed = seed()?;
     println!("# seed {seed}");
     let done: Mutex<BTreeMap<&str, (usize, Duration)>> = Mutex::default();
@@ -89,12 +89,7 @@ pub(super) fn storm() -> Result<Outcome> {
     ensure!(left == 0, "{left} objects of the module are left after it has gone");
     ensure!(before.strays == 0, "{} objects are in no device's tree to begin with", before.strays);
     ensure!(after.strays == 0, "{} objects of iommu_iova are lost: in no device's tree", after.strays);
-    if looks_for_leaks {
-        let lost = leak::found()?;
-        lost.iter().for_each(|object| println!("# lost: {}", object.replace('\n', "\n# ")));
-        ensure!(lost.is_empty(), "{} objects are lost, says kmemleak", lost.len());
-        println!("# kmemleak found nothing");
-    }
+    selfcheck::end()?;
     Ok(Outcome::Passed)
 }
 
