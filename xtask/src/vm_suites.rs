@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 
+use self::matrix::Configuration;
 pub(crate) use self::matrix::Variant;
-use self::matrix::{Configuration, MATRIX};
 use crate::lab::{self, GuestResult, Interrupted, Io, Programs};
 use crate::say;
 use crate::setup::{self, Need};
@@ -35,8 +35,7 @@ pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
     let started = Instant::now();
     let matrix = matrix::wanted(args);
     if matrix.is_empty() {
-        let known = MATRIX.map(|configuration| configuration.to_string()).join(", ");
-        bail!("the matrix has no such combination of kernel, IOMMU and variant; it has: {known}");
+        bail!("the matrix has no such combination of kernel, IOMMU and variant; it has: {}", matrix::known());
     }
     setup::ensure(&[
         Need::Qemu,

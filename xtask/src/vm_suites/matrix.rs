@@ -39,7 +39,7 @@ pub(crate) struct Configuration {
 
 /// Every kernel with the commonest IOMMU, the other IOMMUs where their drivers differ, and what else a host may be
 /// like on the kernel that most have.
-pub(crate) const MATRIX: [Configuration; 22] = [
+const MATRIX: [Configuration; 22] = [
     plain(Line::V5_10, Iommu::Intel),
     plain(Line::V6_1, Iommu::Intel),
     plain(Line::V6_12, Iommu::Intel),
@@ -77,6 +77,12 @@ const ON_REQUEST: [Configuration; 4] = [
 pub(crate) fn wanted(args: &crate::test::Args) -> Vec<Configuration> {
     let asked = ON_REQUEST.into_iter().filter(|configuration| args.kernel.contains(&configuration.line));
     MATRIX.into_iter().chain(asked).filter(|configuration| configuration.is_wanted(args)).collect()
+}
+
+/// All that there is, for those who have asked for something else.
+pub(crate) fn known() -> String {
+    let all = MATRIX.iter().chain(&ON_REQUEST).map(ToString::to_string);
+    all.collect::<Vec<_>>().join(", ")
 }
 
 const fn plain(line: Line, iommu: Iommu) -> Configuration {
