@@ -1,0 +1,140 @@
+//! What ends a trial at once: faults of the device, and the module's own decisions.
+
+use super::super::verdict::{No, Verdict};
+use super::Watch;
+use crate::commands::policy::host;
+use crate::exit::Stop;
+use iova_core::inventory::Device;
+use iova_core::policy::classify::{LiveSet, classify};
+use iova_core::policy::module::{Abort, Control, LeaseState, ModuleError};
+use iova_core::policy::{Cause, Evidence};
+use iova_core::sample::{Event, What};
+
+impl Watch<'_> {
+    /// DMA faults of the device: the policy is taken back before anything else is done.
+    pub(super) fn faults(&mut self) -> Result<Option<Verdict>, Stop> {
+        let events = self.live.events()?;
+        let Some((address, read)) = events.iter().find_map(|event| fault_of(event, self.device)) else {
+            return Ok(None);
+        };
+        if !self.options.guard {
+            let verdict = Verdict::Fault { evidence: self.evidence(address), read };
+            self.note(verdict.sentence());
+            return Ok(None);
+        }
+        let bare = Evidence { address, ..Evidence::default() };
+        let end = Abort::Quarantine { cause: Cause::Fault, evidence: bare };
+        let over = self.end_at_once(end, Verdict::Fault { evidence: bare, read })?;
+        Ok(Some(self.explained(over)))
+    }
+
+    /// What the fault meant, told to the module too: its quarantine outlives this process.
+    fn explained(&mut self, verdict: Verdict) -> Verdict {
+        let Verdict::Fault { evidence, read } = verdict else { return verdict };
+        let evidence = self.evidence(evidence.address);
+        // Somebody may have lifted the quarantine meanwhile; the history has it in any case.
+        let _ = self.control.abort(&self.lease, Abort::Quarantine { cause: Cause::Fault, evidence });
+        Verdict::Fault { evidence, read }
+    }
+
+    fn evidence(&mut self, address: u64) -> Evidence {
+        let snapshot = self.live.snapshot_of(self.device.group);
+        let domain = snapshot.domains.iter().find(|domain| Some(domain.iovad) == self.device.iovad);
+        let held = self.lease.staged.held_bytes > 0;
+        match domain.map(|domain| LiveSet::of_domain(domain, held)) {
+            Some(live) => classify(address, &live).evidence,
+            None => Evidence { address, ..Evidence::default() },
+        }
+    }
+
+    /// The module may have been faster.
+    pub(super) fn end_at_once(&mut self, how: Abort, verdict: Verdict) -> Result<Verdict, Stop> {
+        match self.control.abort(&self.lease, how) {
+            Ok(()) => Ok(verdict),
+            Err(ModuleError::NoLease) if self.taken().is_some_and(Cause::is_hardware) => Ok(verdict),
+            Err(error) => self.lost(error),
+        }
+    }
+
+    pub(super) fn take_back(&self, no: No) -> Verdict {
+        match self.control.abort(&self.lease, Abort::GiveUp) {
+            Ok(()) => Verdict::Not(no),
+            // It is over already, or will be as soon as the descriptor is closed.
+            Err(_) => self.taken().map_or(Verdict::Not(no), Verdict::Taken),
+        }
+    }
+
+    /// The cause, if the module has ended the lease.
+    fn taken(&self) -> Option<Cause> {
+        match self.control.status(&self.lease).ok()?.state {
+            LeaseState::Ended(cause) => Some(cause),
+            LeaseState::Open(_) | LeaseState::Kept => None,
+        }
+    }
+
+    /// If the module saw the fault before us, what it means is still to be said.
+    pub(super) fn lease_over(&mut self) -> Result<Option<Verdict>, Stop> {
+        let Some(cause) = self.taken() else { return Ok(None) };
+        if cause != Cause::Fault {
+            return Ok(Some(Verdict::Taken(cause)));
+        }
+        let events = self.live.events()?;
+        let seen = events.iter().find_map(|event| fault_of(event, self.device));
+        let told = || self.recorded_fault().map(|address| (address, None));
+        let bare = |address| Evidence { address, ..Evidence::default() };
+        Ok(Some(match seen.or_else(told) {
+            Some((address, read)) => self.explained(Verdict::Fault { evidence: bare(address), read }),
+            None => Verdict::Taken(cause),
+        }))
+    }
+
+    /// The address that the module has in its records.
+    fn recorded_fault(&self) -> Option<u64> {
+        // Another descriptor has a position of its own and begins with the oldest record.
+        let records = Control::open(self.live.kernel().ok()).ok()?.records().ok()?;
+        let ours = records.iter().rev().filter(|record| record.bdf == self.lease.bdf);
+        ours.filter(|record| record.cause == Cause::Fault).find_map(|record| Some(record.evidence?.address))
+    }
+
+    pub(super) fn lost(&self, error: ModuleError) -> Result<Verdict, Stop> {
+        self.taken().map(Verdict::Taken).ok_or_else(|| host::stop(error))
+    }
+}
+
+/// Address and direction of a fault, if it is one of this device.
+fn fault_of(event: &Event, device: &Device) -> Option<(u64, Option<bool>)> {
+    let What::Fault { addr, bdf, read, .. } = &event.what else { return None };
+    let ours = match bdf {
+        Some(bdf) => *bdf == device.bdf,
+        None => event.dev != 0 && device.dev == Some(event.dev),
+    };
+    ours.then_some((*addr, *read))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixtures;
+
+    #[test]
+    fn faults_of_others_are_none_of_ours() {
+        let nvme = &fixtures::inventory().devices[2];
+        let fault = |dev, bdf: Option<&str>| Event {
+            ns: 1,
+            cpu: 0,
+            dev,
+            iovad: 0,
+            what: What::Fault {
+                addr: 0x7fff_f000,
+                bdf: bdf.map(Into::into),
+                reason: None,
+                read: Some(false),
+            },
+        };
+        assert_eq!(fault_of(&fault(0, Some(&nvme.bdf)), nvme), Some((0x7fff_f000, Some(false))));
+        assert_eq!(fault_of(&fault(3, None), nvme), Some((0x7fff_f000, Some(false))));
+        assert_eq!(fault_of(&fault(2, None), nvme), None);
+        assert_eq!(fault_of(&fault(0, None), nvme), None);
+        assert_eq!(fault_of(&fault(0, Some("0000:00:03.0")), nvme), None);
+    }
+}
