@@ -74,10 +74,14 @@ fn go_on(memory: &Memory<'_>, layout: &Layout, iovad: u64, nodes: &mut Vec<Node>
     }
 }
 
-/// Appends a node, unless the order shows that the walk went astray.
+/// Appends a node, unless the order shows that the walk went astray. Where a node comes too late, one before it was out
+/// of its place (moved, or freed and used again): whatever is behind this one is forgotten, to be read anew.
 fn add(nodes: &mut Vec<Node>, node: Node) -> Result<(), Changed> {
-    let ascending = nodes.last().is_none_or(|last| last.hi < node.lo);
-    if !ascending || node.lo > node.hi || nodes.len() == MAX_NODES {
+    if node.lo > node.hi || nodes.len() == MAX_NODES {
+        return Err(Changed);
+    }
+    if nodes.last().is_some_and(|last| last.hi >= node.lo) {
+        nodes.truncate(nodes.partition_point(|known| known.hi < node.lo));
         return Err(Changed);
     }
     match node.hi {

@@ -29,14 +29,24 @@ pub(super) fn in_use() -> Result<InUse> {
     Ok(InUse { iova, orphans })
 }
 
+/// Prints by whom the objects of a cache were allocated.
+pub(super) fn show(name: &str) {
+    let text = traces(&Path::new("/sys/kernel/slab").join(name), name).unwrap_or_default();
+    text.lines().for_each(|line| println!("# {name}: {line}"));
+}
+
+fn traces(cache: &Path, name: &str) -> Option<String> {
+    // Moved to debugfs in 5.14.
+    let places =
+        [cache.join("alloc_calls"), Path::new("/sys/kernel/debug/slab").join(name).join("alloc_traces")];
+    places.iter().find_map(|place| fs::read_to_string(place).ok())
+}
+
 /// Objects of a cache whose origin the kernel can't name any more: lines of `COUNT FUNCTION …` with a bare address
 /// (`%pS` of a function that is no longer there).
 fn orphaned(cache: &Path) -> Result<u64> {
     let name = cache.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    // Moved to debugfs in 5.14.
-    let places =
-        [cache.join("alloc_calls"), Path::new("/sys/kernel/debug/slab").join(name).join("alloc_traces")];
-    let Some(text) = places.iter().find_map(|place| fs::read_to_string(place).ok()) else { return Ok(0) };
+    let Some(text) = traces(cache, name) else { return Ok(0) };
     let mut sum = 0;
     for line in text.lines() {
         let mut words = line.split_whitespace();
