@@ -99,8 +99,9 @@ fn devices(qemu: &mut Command, spec: &GuestSpec, backends: &Backends) {
 
 /// The kernel's parameters.
 fn parameters(spec: &GuestSpec, accel: Accel) -> String {
-    // The log is large, because a splat check over half a log proves nothing.
-    let mut words = vec!["console=ttyS0", "quiet", "panic=-1", "log_buf_len=4M"];
+    // The log is large, because a splat check over half a log proves nothing. A task that died of an oops leaves others
+    // waiting for ever: better an end with a message.
+    let mut words = vec!["console=ttyS0", "quiet", "oops=panic", "panic=-1", "log_buf_len=4M"];
     if accel == Accel::Tcg {
         // A translated guest stands still whenever the host is busy. That is no reason to find the timer broken
         // (VT-d even panics then) or a CPU stuck.
