@@ -186,7 +186,8 @@ fn fetch(line: Line) -> Result<Kernel> {
 }
 
 /// From 7.3 on modules are below `usr/lib` alone; one layout serves everyone, depmod too.
-fn index_modules(dir: &Path, release: &str) -> Result<()> {
+/// Has depmod index the modules below `dir`.
+pub(crate) fn index_modules(dir: &Path, release: &str) -> Result<()> {
     if !dir.join("lib").exists() {
         std::os::unix::fs::symlink("usr/lib", dir.join("lib"))?;
     }

@@ -6,7 +6,7 @@ pub(crate) mod toolchain;
 use anyhow::{Context as _, Result};
 
 use crate::kernels::{self, Line};
-use crate::{chroot, cmd, say};
+use crate::{chroot, cmd, lab, say};
 
 /// Something a command needs before it can work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(crate) enum Need {
     Qemu,
     /// Unpacked kernels.
     Kernels(Vec<Line>),
+    /// The systemd that a guest boots.
+    Systemd,
     /// The compilers for these kernels' modules.
     Chroots(Vec<Line>),
 }
@@ -27,7 +29,14 @@ impl Need {
     /// Everything, for `cargo xtask setup` itself.
     pub(crate) fn all() -> Vec<Self> {
         let lines = Line::ALL.to_vec();
-        vec![Self::Bpf, Self::Lints, Self::Qemu, Self::Kernels(lines.clone()), Self::Chroots(lines)]
+        vec![
+            Self::Bpf,
+            Self::Lints,
+            Self::Qemu,
+            Self::Kernels(lines.clone()),
+            Self::Chroots(lines),
+            Self::Systemd,
+        ]
     }
 }
 
@@ -39,6 +48,7 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
             Need::Bpf => toolchain::ensure()?,
             Need::Lints => toolchain::ensure_lints()?,
             Need::Qemu => {}
+            Need::Systemd => lab::ensure_systemd().map(drop)?,
             Need::Kernels(lines) => {
                 for line in lines {
                     kernels::ensure(*line)?;

@@ -1,5 +1,6 @@
 //! The suites that need a kernel: one boot per configuration of the matrix, all of its suites in it.
 
+mod boots;
 mod matrix;
 
 use std::fmt::Write as _;
@@ -41,6 +42,9 @@ pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
         Need::Qemu,
         Need::Kernels(matrix.iter().map(|configuration| configuration.line).collect()),
     ])?;
+    if matrix.iter().any(|configuration| configuration.variant == Variant::Boot) {
+        setup::ensure(&[Need::Systemd])?;
+    }
     let programs = Programs::build()?;
     if !programs.has(RUNNER) {
         bail!("tests/guest builds no {RUNNER}, so there are no suites to run; add it to its Cargo.toml");
@@ -75,34 +79,53 @@ fn abreast(
     })
 }
 
-/// Boots one configuration and runs its suites; only an interruption is an error.
+/// Runs one configuration's suites; only an interruption is an error.
 fn boot(configuration: Configuration, suites: &[String], programs: &Programs, io: Io) -> Result<Tally> {
     let name = configuration.to_string();
     say(format_args!("{name}: boots"));
+    let started = Instant::now();
+    let mut text = format!("\n{name}\n");
+    let run = match configuration.variant {
+        Variant::Boot => boots::run(configuration, programs, io, &mut text),
+        _ => one_boot(configuration, suites, programs, io, &mut text),
+    };
+    let tally = match run {
+        Ok(tally) => tally,
+        Err(error) if error.is::<Interrupted>() => return Err(error),
+        Err(error) => {
+            let _ = writeln!(text, "not ok {name}: {error:#}");
+            Tally { failed: vec![format!("{name}: {}", first_line(&error))], ..Tally::default() }
+        }
+    };
+    let took = started.elapsed().as_secs_f32();
+    println!("{text}{name}: {} in {took:.0} s", tally.summary());
+    Ok(tally)
+}
+
+/// Boots the lab's own init and runs the suites.
+fn one_boot(
+    configuration: Configuration,
+    suites: &[String],
+    programs: &Programs,
+    io: Io,
+    text: &mut String,
+) -> Result<Tally> {
     let mut argv = vec![RUNNER.to_owned()];
     argv.extend_from_slice(suites);
     let mut spec = configuration.guest(argv);
     spec.io = io;
-    let started = Instant::now();
-    let mut text = format!("\n{name}\n");
-    let (tally, boot) = match lab::guest(&spec, programs) {
-        Ok(result) => {
-            if io == Io::Capture {
-                text.push_str(&String::from_utf8_lossy(&result.stdout));
-                text.push_str(&String::from_utf8_lossy(&result.stderr));
-            }
-            (judge(&name, &result, &mut text), Some(result.boot))
-        }
-        Err(error) if error.is::<Interrupted>() => return Err(error),
-        Err(error) => {
-            let _ = writeln!(text, "not ok {name}: {error:#}");
-            (Tally { failed: vec![format!("{name}: {}", first_line(&error))], ..Tally::default() }, None)
-        }
-    };
-    let boot = boot.map_or(String::new(), |boot| format!(", boot {:.1} s", boot.as_secs_f32()));
-    let took = started.elapsed().as_secs_f32();
-    println!("{text}{name}: {} in {took:.0} s{boot}", tally.summary());
-    Ok(tally)
+    let result = lab::guest(&spec, programs)?;
+    quote(&result, io, text);
+    let _ = writeln!(text, "# booted in {:.1} s", result.boot.as_secs_f32());
+    Ok(judge(&configuration.to_string(), &result, text))
+}
+
+/// Adds what the guest said, unless that was shown as it came.
+fn quote(result: &GuestResult, io: Io, text: &mut String) {
+    if io == Io::Capture {
+        text.push_str(&String::from_utf8_lossy(&result.stdout));
+        text.push_str(&String::from_utf8_lossy(&result.stderr));
+    }
 }
 
 fn first_line(error: &anyhow::Error) -> String {

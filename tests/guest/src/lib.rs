@@ -2,6 +2,7 @@
 //!
 //! Both sides are built from this one file set, so they can't disagree about the format.
 
+pub mod channel;
 pub mod job;
 pub mod wire;
 

@@ -2,6 +2,11 @@
 //! device nodes without mknod.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
 
 const REGULAR: u32 = 0o100_000;
 const DIRECTORY: u32 = 0o040_000;
@@ -41,6 +46,30 @@ impl Archive {
     /// Adds a character device.
     pub(crate) fn character_device(&mut self, path: &str, permissions: u32, number: (u32, u32)) {
         self.node(path, CHARACTER | permissions, number, &[]);
+    }
+
+    /// Adds what is below a directory of the host and `wanted`, by its path in the archive, in the order of names.
+    pub(crate) fn tree(&mut self, from: &Path, to: &str, wanted: &dyn Fn(&str) -> bool) -> Result<()> {
+        let cannot = || format!("cannot read {} for the guest", from.display());
+        self.directory(to);
+        let mut entries = fs::read_dir(from).with_context(cannot)?.collect::<std::io::Result<Vec<_>>>()?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            let place = format!("{to}/{}", entry.file_name().to_string_lossy());
+            if kind.is_dir() {
+                if wanted(&format!("{place}/")) {
+                    self.tree(&path, &place, wanted)?;
+                }
+            } else if !wanted(&place) {
+            } else if kind.is_symlink() {
+                self.symlink(&place, &fs::read_link(&path)?.to_string_lossy());
+            } else {
+                let permissions = entry.metadata()?.permissions().mode() & 0o7777;
+                self.file(&place, permissions, &fs::read(&path).with_context(cannot)?);
+            }
+        }
+        Ok(())
     }
 
     /// The finished archive.

@@ -18,7 +18,7 @@ const PCI_IDS: &str = "/usr/share/misc/pci.ids";
 
 /// Our own modules: each one's source directory, and where it is below the guest's module directory. They are there for
 /// `modprobe`; whether they run is up to the command.
-const OWN_MODULES: [(&str, &str); 3] = [
+pub(super) const OWN_MODULES: [(&str, &str); 3] = [
     ("tests/iova_load", "extra/iova_load.ko"),
     ("tests/iova_edu", "extra/iova_edu.ko"),
     ("iova-kmod", "extra/iova_policy.ko"),
@@ -45,7 +45,17 @@ impl Programs {
 
     /// Whether one of the guest's own programs has this name.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.guest.iter().any(|program| program.file_name().is_some_and(|file| file == name))
+        self.guest(name).is_some()
+    }
+
+    /// The guest's own program of this name.
+    pub(super) fn guest(&self, name: &str) -> Option<&PathBuf> {
+        self.guest.iter().find(|program| program.file_name().is_some_and(|file| file == name))
+    }
+
+    /// `iova` itself.
+    pub(super) fn iova(&self) -> Option<&PathBuf> {
+        self.iova.as_ref()
     }
 }
 
@@ -111,7 +121,7 @@ fn skeleton(archive: &mut Archive) {
     archive.file("etc/hosts", 0o644, b"127.0.0.1 localhost\n10.0.2.2 host\n10.0.2.100 echo\n");
 }
 
-fn static_busybox() -> Result<PathBuf> {
+pub(super) fn static_busybox() -> Result<PathBuf> {
     let hint = "install the package busybox-static";
     let busybox = cmd::which("busybox").with_context(|| format!("there is no busybox; {hint}"))?;
     // A static program names no interpreter. The guest has no libraries for the other kind.

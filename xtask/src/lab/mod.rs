@@ -12,6 +12,7 @@ mod qemu;
 mod run;
 mod signals;
 mod spec;
+mod systemd;
 mod terminal;
 mod watch;
 
@@ -22,9 +23,10 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 
 pub(crate) use initramfs::Programs;
-pub(crate) use run::{run as guest, splat_check};
+pub(crate) use run::{Image, run as guest, splat_check};
 pub(crate) use signals::Interrupted;
 pub(crate) use spec::{GuestResult, GuestSpec, Io, Iommu, Out};
+pub(crate) use systemd::{ensure_packages as ensure_systemd, state_disk};
 
 use crate::kernels::Line;
 use crate::say;

@@ -47,10 +47,9 @@ pub(crate) fn command(kernel: &Kernel, spec: &GuestSpec, accel: Accel, backends:
     qemu.args(["-initrd", &fds::own_path(&backends.image)]);
     qemu.args(["-append", &parameters(spec, accel)]);
     let sockets = [backends.console.as_raw_fd(), backends.channel.as_raw_fd()];
-    fds::inherit(
-        &mut qemu,
-        [&sockets[..], &[backends.image.as_raw_fd(), backends.disk.as_raw_fd()]].concat(),
-    );
+    let state: Vec<_> = spec.state.iter().map(AsRawFd::as_raw_fd).collect();
+    let files = [backends.image.as_raw_fd(), backends.disk.as_raw_fd()];
+    fds::inherit(&mut qemu, [&sockets[..], &files, &state].concat());
     qemu
 }
 
@@ -89,6 +88,11 @@ fn devices(qemu: &mut Command, spec: &GuestSpec, backends: &Backends) {
         "driver=raw,node-name=disk,discard=unmap,file.driver=file,file.filename=/dev/fdset/1",
     ]);
     qemu.args(["-device", "nvme,drive=disk,serial=iova-lab,addr=04.0"]);
+    if let Some(state) = &spec.state {
+        qemu.args(["-add-fd", &format!("fd={},set=2", state.as_raw_fd())]);
+        qemu.args(["-blockdev", "driver=raw,node-name=state,file.driver=file,file.filename=/dev/fdset/2"]);
+        qemu.args(["-device", "virtio-blk-pci,drive=state,addr=06.0"]);
+    }
     // It drops address bits silently, as broken hardware does.
     qemu.args(["-device", &format!("edu,dma_mask={:#x},addr=05.0", spec.edu_mask)]);
     for (name, socket) in [("console", &backends.console), ("channel", &backends.channel)] {

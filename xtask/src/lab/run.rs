@@ -14,8 +14,8 @@ use super::signals::{self, Interrupted};
 use super::spec::{GuestResult, GuestSpec, Io};
 use super::terminal::{self, RawMode};
 use super::watch::{self, Event};
-use super::{accel, fds};
-use crate::kernels::{self, Kernel};
+use super::{accel, fds, systemd};
+use crate::kernels::{self, Kernel, Line};
 
 /// A guest that has reported only has to power off.
 const POWER_OFF: Duration = Duration::from_secs(20);
@@ -29,6 +29,26 @@ pub(crate) fn run(spec: &GuestSpec, programs: &Programs) -> Result<GuestResult> 
     let kernel = kernels::ensure(spec.line)?;
     let accel = if spec.icount { Accel::Tcg } else { accel::choose()? };
     boot(&kernel, spec, accel, &initramfs::pack(&kernel, spec, programs)?)
+}
+
+/// An image that many guests boot, one after the other.
+pub(crate) struct Image {
+    kernel: Kernel,
+    bytes: Vec<u8>,
+}
+
+impl Image {
+    /// Debian's systemd with `iova` installed.
+    pub(crate) fn systemd(line: Line, programs: &Programs) -> Result<Self> {
+        let kernel = kernels::ensure(line)?;
+        let bytes = systemd::pack(&kernel, programs)?;
+        Ok(Self { kernel, bytes })
+    }
+
+    /// Boots it; see [`run`].
+    pub(crate) fn boot(&self, spec: &GuestSpec) -> Result<GuestResult> {
+        boot(&self.kernel, spec, accel::choose()?, &self.bytes)
+    }
 }
 
 /// Like [`run`], with everything decided and built.

@@ -1,7 +1,9 @@
 //! What a guest is made of, as a suite or the command line describes it.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -99,6 +101,8 @@ pub(crate) struct GuestSpec {
     pub(crate) files: Vec<(String, PathBuf)>,
     /// What is to come back.
     pub(crate) out: Vec<Out>,
+    /// A disk beside the NVMe that outlives the guest: the virtio disk at 00:06.0, which no IOMMU translates for.
+    pub(crate) state: Option<Arc<File>>,
     /// From start to power-off.
     pub(crate) timeout: Duration,
     /// Where output goes.
@@ -125,6 +129,7 @@ impl GuestSpec {
             env: Vec::new(),
             files: Vec::new(),
             out: Vec::new(),
+            state: None,
             timeout: Duration::from_secs(600),
             io: Io::Capture,
         }

@@ -76,6 +76,7 @@ fn missing(needs: &[Need]) -> Result<Vec<Item>> {
             Need::Lints => Vec::new(),
             Need::Qemu => guest_items(),
             Need::Kernels(_) => kernel_items(),
+            Need::Systemd => [kernel_items(), systemd_items()].concat(),
             Need::Chroots(_) => [kernel_items(), chroot_items()].concat(),
         };
         missing.extend(items.into_iter().filter(Item::is_missing));
@@ -102,6 +103,10 @@ fn kernel_items() -> Vec<Item> {
 
 fn chroot_items() -> Vec<Item> {
     vec![Item::program("unshare", "util-linux", "keeps the build of a kernel module apart from this system")]
+}
+
+fn systemd_items() -> Vec<Item> {
+    vec![Item::program("mke2fs", "e2fsprogs", "makes the disk that keeps a guest's state between boots")]
 }
 
 fn guest_items() -> Vec<Item> {

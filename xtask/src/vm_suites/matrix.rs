@@ -25,6 +25,8 @@ pub(crate) enum Variant {
     Edu36,
     /// The edu device keeps 43 bits of an address
     Edu43,
+    /// A whole systemd, booted again and again: persisted policies
+    Boot,
     /// Everything at once, with every kernel object checked
     Storm,
 }
@@ -39,7 +41,7 @@ pub(crate) struct Configuration {
 
 /// Every kernel with the commonest IOMMU, the other IOMMUs where their drivers differ, and what else a host may be
 /// like on the kernel that most have.
-const MATRIX: [Configuration; 22] = [
+const MATRIX: [Configuration; 23] = [
     plain(Line::V5_10, Iommu::Intel),
     plain(Line::V6_1, Iommu::Intel),
     plain(Line::V6_12, Iommu::Intel),
@@ -60,6 +62,7 @@ const MATRIX: [Configuration; 22] = [
     policy(Line::V7_3, Iommu::Amd),
     special(Variant::Edu36),
     special(Variant::Edu43),
+    special(Variant::Boot),
     Configuration { line: Line::V6_1, iommu: Iommu::Intel, variant: Variant::Storm },
     Configuration { line: Line::V7_3, iommu: Iommu::Amd, variant: Variant::Storm },
 ];
@@ -109,6 +112,7 @@ impl Variant {
             Self::Policy => "policy",
             Self::Edu36 => "edu36",
             Self::Edu43 => "edu43",
+            Self::Boot => "boot",
             Self::Storm => "storm",
         }
     }
@@ -121,7 +125,7 @@ impl Configuration {
         // Tracers attach while the disk is busy.
         spec.parallel &= !matches!(self.variant, Variant::Policy | Variant::Storm);
         match self.variant {
-            Variant::Plain | Variant::Policy => {}
+            Variant::Plain | Variant::Policy | Variant::Boot => {}
             Variant::Edu36 => spec.edu_mask = (1 << 36) - 1,
             Variant::Edu43 => spec.edu_mask = (1 << 43) - 1,
             // Poison, red zones, checks, and the origin of every object.
@@ -153,7 +157,13 @@ impl Configuration {
         (args.kernel.is_empty() || args.kernel.contains(&self.line))
             && (args.iommu.is_empty() || args.iommu.contains(&self.iommu))
             && (args.variant.is_empty() || args.variant.contains(&self.variant))
+            && (self.variant != Variant::Boot || is_named(&args.suite, Variant::Boot.name()))
     }
+}
+
+/// Whether a filter leaves a suite of this name.
+fn is_named(filter: &[String], suite: &str) -> bool {
+    filter.is_empty() || filter.iter().any(|text| suite.contains(text.as_str()))
 }
 
 impl fmt::Display for Configuration {

@@ -1,15 +1,12 @@
-//! What goes back to the host after the command: files and the kernel's log.
+//! What goes back to the host after the command: files.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use iova_guest::channel::{Channel, send};
 use iova_guest::wire::Kind;
-
-use crate::send;
-use crate::uart::Channel;
 
 /// Sends a file, or every regular file below a directory, as `INDEX/NAME…`: the index tells the host which of its
 /// requests is answered.
@@ -48,22 +45,5 @@ fn file(channel: &Channel, path: &Path, name: &Path) -> Result<()> {
             return Ok(());
         }
         send(channel, Kind::Data, &buffer[..length])?;
-    }
-}
-
-/// Sends the kernel's log record by record, from the oldest that is still there.
-pub(crate) fn kernel_log(channel: &Channel) -> Result<()> {
-    let mut log = File::options().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg")?;
-    // The kernel refuses to cut a record, and none is longer than this.
-    let mut record = [0; 16 << 10];
-    loop {
-        match log.read(&mut record) {
-            Ok(0) => return Ok(()),
-            Ok(length) => send(channel, Kind::Kmsg, &record[..length])?,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            // Records were overwritten while we read; the sequence numbers show the host how many.
-            Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
 }

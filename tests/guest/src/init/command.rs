@@ -9,11 +9,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use iova_guest::channel::{Channel, send};
 use iova_guest::wire::Kind;
 use iova_guest::{Job, Terminal, job};
-
-use crate::send;
-use crate::uart::Channel;
 
 /// What a shell returns for a command that it cannot find.
 const NOT_FOUND: i32 = 127;

@@ -1,19 +1,16 @@
 //! PID 1 of a lab guest: prepares the system, runs one [`Job`], reports, powers off.
 //!
 //! It is the only init there is: no udev, no services, no fixed sleeps. Whatever the host wants back travels as
-//! frames over the second UART (see [`wire`]); the console stays for the kernel.
+//! frames over the second UART (see [`channel`]); the console stays for the kernel.
 
 mod collect;
 mod command;
 mod prepare;
-mod uart;
-
-use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
-use iova_guest::wire::{self, Kind};
+use iova_guest::channel::{self, send};
+use iova_guest::wire::Kind;
 use iova_guest::{Job, Report, job};
-use uart::Channel;
 
 fn main() {
     if let Err(error) = serve() {
@@ -26,7 +23,7 @@ fn main() {
 fn serve() -> Result<()> {
     prepare::name("iova-lab");
     let mut problems = prepare::mounts();
-    let channel = Arc::new(Mutex::new(uart::open(job::CHANNEL)?));
+    let channel = channel::open(job::CHANNEL)?;
     let text =
         std::fs::read_to_string(job::JOB_PATH).with_context(|| format!("reading {}", job::JOB_PATH))?;
     let job: Job = serde_json::from_str(&text).with_context(|| format!("reading {}", job::JOB_PATH))?;
@@ -42,18 +39,12 @@ fn serve() -> Result<()> {
             problems.push(format!("{path}: {error:#}"));
         }
     }
-    if let Err(error) = collect::kernel_log(&channel) {
+    if let Err(error) = channel::send_kernel_log(&channel) {
         problems.push(format!("/dev/kmsg: {error:#}"));
     }
     send(&channel, Kind::Report, &serde_json::to_vec(&Report { code, problems })?)?;
-    uart::drain(&channel);
+    channel::drain(&channel);
     Ok(())
-}
-
-/// Sends one frame; frames of several threads never mix.
-fn send(channel: &Channel, kind: Kind, payload: &[u8]) -> Result<()> {
-    let mut uart = channel.lock().map_err(|_| anyhow::anyhow!("a thread died while it held the channel"))?;
-    wire::write(&mut *uart, kind, payload).context("sending a frame to the host")
 }
 
 fn power_off() -> ! {

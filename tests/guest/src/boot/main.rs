@@ -1,0 +1,73 @@
+//! What a whole Debian is asked about persisted policies, in one of a row of boots that share one disk.
+//!
+//! Two test units run it: `early` before boot-complete.target, `late` when everything is up. Which boot it is stands on
+//! the kernel's command line. In a boot that is to fail, `early` has the last word, and the machine restarts at once.
+
+mod checks;
+mod policy;
+mod system;
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use iova_guest::channel::{self, Channel, send};
+use iova_guest::wire::Kind;
+use iova_guest::{Report, job};
+
+/// How the host says which boot it is.
+const PARAMETER: &str = "iova.boot=";
+
+fn main() {
+    if let Err(error) = run() {
+        // The console is where the host looks when a guest ends without a result.
+        let _ = std::fs::write("/dev/console", format!("guest-boot: {error:#}\n"));
+    }
+}
+
+fn run() -> Result<()> {
+    let parameters = std::fs::read_to_string("/proc/cmdline")?;
+    let boot = parameters.split_whitespace().find_map(|word| word.strip_prefix(PARAMETER));
+    let boot = boot.with_context(|| format!("the kernel's command line has no {PARAMETER}"))?;
+    let fails = checks::fails(boot);
+    match (std::env::args().nth(1).as_deref(), fails) {
+        (Some("early"), false) => policy::remember_mark(),
+        (Some("early"), true) | (Some("late"), false) => {
+            let channel = channel::open(job::CHANNEL)?;
+            answer(&channel, boot)?;
+            end(fails)
+        }
+        (Some("late"), true) => bail!("a boot that should have failed went on"),
+        _ => bail!("say early or late"),
+    }
+}
+
+fn answer(channel: &Channel, boot: &str) -> Result<()> {
+    send(channel, Kind::Started, &[])?;
+    let mut code = 0;
+    for (name, check) in checks::of(boot)? {
+        let line = match check() {
+            Ok(remark) => format!("{remark}ok boot.{boot}.{name}\n"),
+            Err(error) => {
+                code = 1;
+                format!("not ok boot.{boot}.{name}: {}\n", format!("{error:#}").replace('\n', " | "))
+            }
+        };
+        send(channel, Kind::Stdout, line.as_bytes())?;
+    }
+    if code != 0 {
+        send(channel, Kind::Stderr, system::journal(&[])?.as_bytes())?;
+    }
+    channel::send_kernel_log(channel)?;
+    send(channel, Kind::Report, &serde_json::to_vec(&Report { code, problems: Vec::new() })?)?;
+    channel::drain(channel);
+    Ok(())
+}
+
+/// Good order, or none: nothing is written back and nothing is unmounted.
+fn end(fails: bool) -> Result<()> {
+    if fails {
+        return std::fs::write("/proc/sysrq-trigger", "b").context("restarting at once");
+    }
+    let status = Command::new("systemctl").args(["--no-block", "poweroff"]).status()?;
+    if status.success() { Ok(()) } else { bail!("systemctl poweroff: {status}") }
+}
