@@ -11,6 +11,7 @@
 //! `None`, never zero.
 
 mod assemble;
+mod cursor;
 mod delta;
 mod device;
 mod domain;
@@ -22,6 +23,7 @@ mod report;
 mod track;
 
 pub use assemble::configured_name;
+pub use cursor::{Cursor, Step};
 pub use device::{
     Alloc, Cache, Device, Fault, Faults, Free, LARGE_ORDER, Lock, Map, OrderCount, OrderLatency, Policy,
     Presence, SlowCall,

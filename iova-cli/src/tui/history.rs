@@ -1,0 +1,182 @@
+//! What the last ten minutes brought, small enough to keep.
+
+use super::columns::{COLUMNS, COUNT, index};
+use iova_core::finding::Finding;
+use iova_core::model::{Bucket, Device, Step};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+/// Rows of a heatmap: powers of two from 128 ns on; the first and the last hold all that is beyond.
+pub(crate) const HEAT_ROWS: usize = 20;
+/// log2 of where the second row begins.
+const FIRST_BIT: u32 = 7;
+
+/// Intervals that are kept.
+const KEPT: usize = 600;
+
+/// Who a row is about; shared by all of its rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Identity {
+    pub(crate) bdf: String,
+    /// What people call it: the disk, the interface, or the product.
+    pub(crate) name: String,
+    pub(crate) driver: String,
+    /// Configured, and what the module was told if it was told something.
+    pub(crate) policy: String,
+}
+
+/// One device in one interval.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) who: Rc<Identity>,
+    /// A value per column; NaN if unknown. Three digits are shown.
+    values: [f32; COUNT],
+    /// Timed allocations per row of the heatmap.
+    pub(crate) heat: [u32; HEAT_ROWS],
+    /// It allocated, freed or faulted.
+    pub(crate) active: bool,
+    /// Some of its figures are not exact.
+    pub(crate) approximate: bool,
+}
+
+impl Row {
+    pub(crate) fn value(&self, column: usize) -> Option<f64> {
+        self.values.get(column).map(|&value| f64::from(value)).filter(|value| !value.is_nan())
+    }
+
+    /// The value of a metric that is a column.
+    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
+        index(name).and_then(|column| self.value(column))
+    }
+}
+
+/// One interval.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    /// CLOCK_MONOTONIC at its end, ns.
+    pub(crate) ns: u64,
+    pub(crate) rows: Vec<Row>,
+    /// Worst first.
+    pub(crate) findings: Rc<Vec<Finding>>,
+    /// What is not exact, in sentences.
+    pub(crate) notes: Rc<Vec<String>>,
+    /// CPU time of this process as a share of one core.
+    pub(crate) own_cpu: Option<f64>,
+}
+
+impl Moment {
+    pub(crate) fn row(&self, bdf: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.who.bdf == bdf)
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    moments: VecDeque<Moment>,
+    /// The whole figures of the newest.
+    pub(crate) newest: Option<Step>,
+    known: BTreeMap<Identity, Rc<Identity>>,
+}
+
+impl History {
+    pub(crate) fn push(&mut self, step: Step, own_cpu: Option<f64>) {
+        let seconds = step.interval.duration_s;
+        let rows = step.interval.devices.iter().map(|device| self.row(device, seconds)).collect();
+        let last = self.moments.back();
+        let findings = shared(last.map(|last| &last.findings), &step.lately.findings);
+        let notes = shared(last.map(|last| &last.notes), &step.lately.quality.notes);
+        self.moments.push_back(Moment { ns: step.ns, rows, findings, notes, own_cpu });
+        if self.moments.len() > KEPT {
+            self.moments.pop_front();
+        }
+        self.newest = Some(step);
+    }
+
+    fn row(&mut self, device: &Device, seconds: f64) -> Row {
+        let value = |column: usize| COLUMNS.get(column).and_then(|column| column.value(device, seconds));
+        Row {
+            who: self.identity(device),
+            values: std::array::from_fn(|column| value(column).map_or(f32::NAN, |value| value as f32)),
+            heat: heat(&device.alloc.latency_ns.buckets),
+            active: device.active(),
+            approximate: !device.approximate.is_empty(),
+        }
+    }
+
+    fn identity(&mut self, device: &Device) -> Rc<Identity> {
+        let identity = identity(device);
+        let shared = self.known.entry(identity.clone()).or_insert_with(|| Rc::new(identity));
+        Rc::clone(shared)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.moments.len()
+    }
+
+    /// The one so many steps before the newest.
+    pub(crate) fn back(&self, steps: usize) -> Option<&Moment> {
+        self.moments.len().checked_sub(steps + 1).and_then(|index| self.moments.get(index))
+    }
+
+    /// Up to `count` moments that end so many steps before the newest, oldest first.
+    pub(crate) fn until(&self, steps: usize, count: usize) -> impl Iterator<Item = &Moment> {
+        let end = self.moments.len().saturating_sub(steps);
+        self.moments.range(end.saturating_sub(count)..end)
+    }
+}
+
+fn identity(device: &Device) -> Identity {
+    let policy = match (&device.policy.set, device.policy.state) {
+        (Some(set), Some(state)) if set != "stock" || state != "idle" => format!("{set} {state}"),
+        _ => device.policy.configured.unwrap_or("-").to_owned(),
+    };
+    Identity {
+        bdf: device.bdf.clone(),
+        name: device.functions.first().unwrap_or(&device.name).clone(),
+        driver: device.driver.clone().unwrap_or_else(|| "-".to_owned()),
+        policy,
+    }
+}
+
+/// The same list is kept once.
+fn shared<T: Clone + PartialEq>(last: Option<&Rc<Vec<T>>>, now: &Vec<T>) -> Rc<Vec<T>> {
+    match last {
+        Some(last) if **last == *now => Rc::clone(last),
+        _ => Rc::new(now.clone()),
+    }
+}
+
+fn heat(buckets: &[Bucket]) -> [u32; HEAT_ROWS] {
+    let mut rows = [0_u32; HEAT_ROWS];
+    for bucket in buckets {
+        if let Some(row) = rows.get_mut(heat_row(bucket.from_ns)) {
+            *row = row.saturating_add(u32::try_from(bucket.count).unwrap_or(u32::MAX));
+        }
+    }
+    rows
+}
+
+fn heat_row(ns: u64) -> usize {
+    let bits = ns.max(1).ilog2().saturating_sub(FIRST_BIT - 1) as usize;
+    bits.min(HEAT_ROWS - 1)
+}
+
+/// Where a row of the heatmap begins, ns.
+pub(crate) fn heat_from(row: usize) -> u64 {
+    if row == 0 { 0 } else { 1 << (row as u32 + FIRST_BIT - 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_the_heatmap_are_powers_of_two() {
+        assert_eq!([heat_row(0), heat_row(127), heat_row(128), heat_row(255), heat_row(256)], [0, 0, 1, 1, 2]);
+        assert_eq!(heat_row(u64::MAX), HEAT_ROWS - 1);
+        for row in 1..HEAT_ROWS {
+            assert_eq!(heat_row(heat_from(row)), row);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What is wrong: briefly beside the table, and in full on a screen of its own.
+
+use super::super::state::State;
+use super::super::theme::Role;
+use super::pen::{Pen, wrapped};
+use iova_core::finding::{Finding, Severity};
+
+fn role(severity: Severity) -> Role {
+    match severity {
+        Severity::Critical => Role::Bad,
+        Severity::Warning => Role::Warning,
+        Severity::Info => Role::Plain,
+        Severity::Note => Role::Dim,
+    }
+}
+
+fn of(state: &State) -> Vec<&Finding> {
+    state.moment().map(|moment| moment.findings.iter().collect()).unwrap_or_default()
+}
+
+/// One or two lines each, worst first, as many as there is room for.
+pub(super) fn list(state: &State, pen: &mut Pen<'_>) {
+    let all = of(state);
+    if all.is_empty() {
+        pen.put(0, 0, Role::Good, "nothing is wrong");
+        return;
+    }
+    let room = pen.height();
+    let mut y = 0;
+    for (index, finding) in all.iter().enumerate() {
+        let left = all.len() - index;
+        if y + 1 >= room && left > 1 {
+            pen.put(0, y, Role::Dim, &format!("and {left} more: f"));
+            return;
+        }
+        let lines = wrapped(&finding.text, usize::from(pen.width().saturating_sub(9)));
+        pen.put(0, y, role(finding.severity), finding.severity.name());
+        for line in lines.iter().take(usize::from(room.saturating_sub(y)).min(2)) {
+            pen.put(9, y, Role::Plain, line);
+            y += 1;
+        }
+    }
+}
+
+/// Each with its figures, what to do and what that risks.
+pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
+    let lines = lines(&of(state), usize::from(pen.width().saturating_sub(3)));
+    if lines.is_empty() {
+        pen.put(1, 1, Role::Good, "Nothing is wrong.");
+        return;
+    }
+    let room = usize::from(pen.height());
+    let first = state.scroll.min(lines.len().saturating_sub(room));
+    for (y, (x, role, text)) in (0..).zip(lines.iter().skip(first).take(room)) {
+        pen.put(*x, y, *role, text);
+    }
+}
+
+type Line = (u16, Role, String);
+
+fn lines(findings: &[&Finding], width: usize) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for finding in findings {
+        let about = finding.device.clone().or(finding.group.map(|group| format!("group {group}")));
+        let title =
+            format!("{}  {}  {}", finding.severity.name(), finding.id, about.as_deref().unwrap_or("this host"));
+        lines.push((0, role(finding.severity), title));
+        let mut add = |role: Role, text: &str| {
+            lines.extend(wrapped(text, width.saturating_sub(2)).into_iter().map(|line| (2, role, line)));
+        };
+        add(Role::Plain, &finding.text);
+        let facts: Vec<_> =
+            finding.evidence.0.iter().map(|fact| format!("{} {}", fact.metric, fact.render())).collect();
+        if !facts.is_empty() {
+            add(Role::Dim, &facts.join(", "));
+        }
+        add(Role::Strong, &format!("To do: {}", finding.action));
+        if let Some(risk) = &finding.risk {
+            add(Role::Warning, &format!("Risk: {risk}"));
+        }
+        lines.push((0, Role::Plain, String::new()));
+    }
+    lines
+}

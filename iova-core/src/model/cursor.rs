@@ -1,0 +1,154 @@
+//! Going along with a host: what the last interval brought, and what is wrong lately. Live or from a recording.
+
+use super::quality::Unknown;
+use super::report::{HostFigures, Report};
+use super::track::Model;
+use crate::inventory::Inventory;
+use crate::sample::Sample;
+use crate::snapshot::Snapshot;
+use std::time::Duration;
+
+/// Findings look back at least this far, and at most twice as far: one interval alone says little, and what was wrong
+/// a minute ago is not wrong now.
+const LATELY: Duration = Duration::from_secs(10);
+
+/// What one step brought.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// CLOCK_MONOTONIC at the end of the interval, ns.
+    pub ns: u64,
+    /// The last interval.
+    pub interval: Report,
+    /// The last ten to twenty seconds; its findings are those to show.
+    pub lately: Report,
+}
+
+/// A host under observation.
+#[derive(Debug)]
+pub struct Cursor {
+    host: HostFigures,
+    profile: String,
+    inventory: Inventory,
+    snapshot: Option<Snapshot>,
+    unknown: Vec<Unknown>,
+    interval: Model,
+    /// Older and younger. The older one speaks; when the younger one has seen enough, it takes over.
+    lately: [Model; 2],
+    young_since: u64,
+}
+
+impl Cursor {
+    /// Begins at `first`. `unknown`: what can't be measured here, and why.
+    pub fn new(
+        host: HostFigures,
+        profile: String,
+        inventory: Inventory,
+        snapshot: Option<Snapshot>,
+        unknown: Vec<Unknown>,
+        first: &Sample,
+    ) -> Self {
+        let model = |start: Option<Snapshot>| begin(&inventory, start, &unknown, first);
+        Self {
+            interval: model(None),
+            lately: [model(snapshot.clone()), model(snapshot.clone())],
+            young_since: first.ns,
+            host,
+            profile,
+            snapshot,
+            unknown,
+            inventory,
+        }
+    }
+
+    /// What is there now: devices come and go, and the space changes.
+    pub fn learn(&mut self, inventory: Inventory, snapshot: Option<Snapshot>) {
+        for model in &mut self.lately {
+            model.learn(inventory.clone());
+        }
+        self.interval.learn(inventory.clone());
+        self.inventory = inventory;
+        self.snapshot = snapshot.or(self.snapshot.take());
+    }
+
+    /// Takes the next reading.
+    pub fn step(&mut self, now: &Sample) -> Step {
+        self.interval.feed(now.clone());
+        self.lately.iter_mut().for_each(|model| model.feed(now.clone()));
+        let step =
+            Step { ns: now.ns, interval: self.report(&self.interval), lately: self.report(&self.lately[0]) };
+        self.interval = begin(&self.inventory, None, &self.unknown, now);
+        if Duration::from_nanos(now.ns.saturating_sub(self.young_since)) >= LATELY {
+            self.young_since = now.ns;
+            self.lately.swap(0, 1);
+            self.lately[1] = begin(&self.inventory, self.snapshot.clone(), &self.unknown, now);
+        }
+        step
+    }
+
+    fn report(&self, model: &Model) -> Report {
+        Report::new(self.host.clone(), self.profile.clone(), model.figures(self.snapshot.as_ref()))
+    }
+}
+
+fn begin(inventory: &Inventory, start: Option<Snapshot>, unknown: &[Unknown], first: &Sample) -> Model {
+    let mut model = Model::new(inventory.clone(), start, first.clone());
+    for unknown in unknown {
+        model.unknown(unknown.metric.clone(), unknown.why.clone());
+    }
+    model
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SacControl;
+    use super::super::testdata::{counters, domain_counters, inventory, sample, snapshot};
+    use super::*;
+    use crate::sample::DeviceCounters;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn times(factor: u64) -> Sample {
+        let mut device = counters();
+        for count in &mut device.alloc.by_order {
+            *count *= factor;
+        }
+        device.alloc.slow *= factor;
+        sample(factor * SECOND, vec![device], vec![domain_counters()])
+    }
+
+    fn cursor() -> Cursor {
+        let host = HostFigures::new(&inventory(), SacControl::Global);
+        let first = sample(0, vec![DeviceCounters { alloc: Default::default(), ..counters() }], Vec::new());
+        Cursor::new(host, "full".into(), inventory(), Some(snapshot()), Vec::new(), &first)
+    }
+
+    #[test]
+    fn an_interval_is_what_came_since_the_last_step() {
+        let mut cursor = cursor();
+        for second in 1..=3 {
+            let step = cursor.step(&times(second));
+            assert_eq!(step.ns, second * SECOND);
+            assert_eq!(step.interval.devices[0].alloc.per_second, Some(1010.0), "second {second}");
+            assert_eq!(step.lately.devices[0].alloc.count, 1010 * second);
+            assert!(step.interval.devices[0].low_space.pressure.is_some());
+        }
+    }
+
+    #[test]
+    fn lately_is_ten_to_twenty_seconds() {
+        let mut cursor = cursor();
+        let spans = (1..=45).map(|second| cursor.step(&times(second)).lately.duration_s);
+        let spans: Vec<f64> = spans.skip(20).collect();
+        assert!(spans.iter().all(|span| (10.0..=20.0).contains(span)), "{spans:?}");
+    }
+
+    #[test]
+    fn a_device_that_goes_is_gone_from_the_next_interval_on() {
+        let mut cursor = cursor();
+        cursor.step(&times(1));
+        cursor.learn(Inventory { devices: Vec::new(), ..inventory() }, None);
+        let step = cursor.step(&times(1));
+        assert!(step.interval.devices.iter().all(|device| device.alloc.count == 0));
+        assert!(cursor.step(&times(1)).interval.devices.is_empty());
+    }
+}
