@@ -39,6 +39,21 @@ Exit codes:
      output that cannot be written
   3  an internal error";
 
+const TOP_HELP: &str = "\
+Examples:
+  iova top                                 all devices, a line each, once a second
+  iova top --device nvme0n1 --profile full one device, looked at closely
+  iova top --batch --count 5               five plain tables, for scripts
+  iova top --batch --format json           a line of JSON per interval
+
+? in the screen shows its keys. Nothing there changes anything on the host.
+
+Exit codes:
+  0  done
+  2  wrong usage, missing privileges, a kernel that cannot be measured, or no
+     terminal
+  3  an internal error";
+
 const DEVICES_HELP: &str = "\
 Examples:
   iova devices
@@ -92,6 +107,9 @@ pub(crate) enum Command {
     /// Measure for a while and report per device what the allocator did and what is wrong.
     #[command(after_long_help = REPORT_HELP)]
     Report(ReportArgs),
+    /// Watch all devices live: who suffers, and why.
+    #[command(after_long_help = TOP_HELP)]
+    Top(TopArgs),
     /// Show and change where the kernel puts devices' addresses.
     #[command(after_long_help = policy::HELP)]
     Policy(policy::PolicyArgs),
@@ -146,6 +164,28 @@ pub(crate) struct ReportArgs {
     /// Measure while this command runs.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TopArgs {
+    /// Time between two looks: 1, 1s, 500ms, 1m.
+    #[arg(value_name = "INTERVAL", default_value = "1s", value_parser = duration::parse)]
+    pub(crate) interval: Duration,
+    /// Only these devices: BDF, driver, network interface, block device, or vendor:device.
+    #[arg(long = "device", value_name = "DEVICE", num_args = 1..)]
+    pub(crate) devices: Vec<String>,
+    /// How closely to look: see iova report.
+    #[arg(long, default_value = "default", value_parser = profile_parser())]
+    pub(crate) profile: Profile,
+    /// Print plain tables instead of a screen.
+    #[arg(long)]
+    pub(crate) batch: bool,
+    /// With --batch: end after so many intervals.
+    #[arg(long, short = 'n', value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// With --batch: output format.
+    #[arg(long, default_value = "text")]
+    pub(crate) format: Format,
 }
 
 fn profile_parser() -> impl clap::builder::TypedValueParser<Value = Profile> {

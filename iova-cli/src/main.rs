@@ -10,6 +10,7 @@ mod render;
 mod session;
 mod signals;
 mod term;
+mod tui;
 
 use clap::Parser;
 use std::process::ExitCode;

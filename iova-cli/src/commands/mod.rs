@@ -2,9 +2,10 @@
 
 pub(crate) mod devices;
 pub(crate) mod doctor;
-mod live;
+pub(crate) mod live;
 pub(crate) mod policy;
 mod report;
+mod top;
 
 use crate::args::{Args, Command};
 use crate::exit::{Exit, Stop};
@@ -18,6 +19,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Doctor(options) => doctor::run(options, term),
         Command::Devices(options) => devices::run(options, term),
         Command::Report(options) => report::run(options, term),
+        Command::Top(options) => top::run(options, term),
         Command::Policy(options) => policy::run(options, term, Term::detect_errors(args.ascii, args.color)),
     };
     result.unwrap_or_else(|Stop { exit, message }| {

@@ -17,7 +17,7 @@ const LEFT_OUT: &[(&str, Profile)] = &[
 ];
 
 /// Everything that has no value in this measurement.
-pub(super) fn all(
+pub(crate) fn all(
     source: &dyn Source,
     profile: Profile,
     inventory: &Inventory,

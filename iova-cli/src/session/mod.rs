@@ -2,11 +2,11 @@
 //! result is written.
 
 mod child;
-mod missing;
+pub(crate) mod missing;
 mod run;
 
 pub(crate) use child::Child;
-pub(crate) use run::measure;
+pub(crate) use run::{measure, translates};
 
 use crate::exit::Stop;
 use iova_core::inventory::Inventory;

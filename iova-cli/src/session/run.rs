@@ -50,7 +50,7 @@ pub(crate) fn measure(source: &mut dyn Source, plan: &Plan) -> Result<Report, St
 }
 
 /// True if any device's DMA is translated.
-fn translates(inventory: &Inventory) -> bool {
+pub(crate) fn translates(inventory: &Inventory) -> bool {
     inventory.devices.iter().any(|device| matches!(device.domain_type, DomainType::Dma | DomainType::DmaFq))
 }
 

@@ -48,11 +48,6 @@ pub(crate) const COLUMNS: [Column; COUNT] = [
 /// Shown as a bar too.
 pub(crate) const PRESSURE: &str = "low_space.pressure";
 
-/// Where a metric's value is in a row.
-pub(crate) fn index(metric: &str) -> Option<usize> {
-    COLUMNS.iter().position(|column| column.metric == metric)
-}
-
 impl Column {
     fn entry(&self) -> Option<&'static Metric> {
         metric::find(Scope::Device, self.metric)

@@ -1,6 +1,6 @@
 //! What the last ten minutes brought, small enough to keep.
 
-use super::columns::{COLUMNS, COUNT, index};
+use super::columns::{COLUMNS, COUNT};
 use iova_core::finding::Finding;
 use iova_core::model::{Bucket, Device, Step};
 use std::collections::{BTreeMap, VecDeque};
@@ -42,11 +42,6 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn value(&self, column: usize) -> Option<f64> {
         self.values.get(column).map(|&value| f64::from(value)).filter(|value| !value.is_nan())
-    }
-
-    /// The value of a metric that is a column.
-    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
-        index(name).and_then(|column| self.value(column))
     }
 }
 
@@ -173,7 +168,10 @@ mod tests {
 
     #[test]
     fn rows_of_the_heatmap_are_powers_of_two() {
-        assert_eq!([heat_row(0), heat_row(127), heat_row(128), heat_row(255), heat_row(256)], [0, 0, 1, 1, 2]);
+        assert_eq!(
+            [heat_row(0), heat_row(127), heat_row(128), heat_row(255), heat_row(256)],
+            [0, 0, 1, 1, 2]
+        );
         assert_eq!(heat_row(u64::MAX), HEAT_ROWS - 1);
         for row in 1..HEAT_ROWS {
             assert_eq!(heat_row(heat_from(row)), row);

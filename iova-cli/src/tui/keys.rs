@@ -81,7 +81,14 @@ use Place::{Device, Everywhere, Overview};
 pub(crate) const BINDINGS: &[Binding] = &[
     key(Everywhere, Action::Help, &[Char('?'), Char('h')], "?", "help", "show or hide this help"),
     key(Overview, Action::Open, &[Key::Enter, Char('l'), Key::Right], "Enter", "open", "look at one device"),
-    key(Everywhere, Action::Back, &[Key::Escape, Key::Backspace], "Esc", "back", "back, or forget the filter"),
+    key(
+        Everywhere,
+        Action::Back,
+        &[Key::Escape, Key::Backspace],
+        "Esc",
+        "back",
+        "back, or forget the filter",
+    ),
     key(Overview, Action::SortNext, &[Char('s'), Char('>')], "s", "sort", "sort by the next column"),
     key(Overview, Action::SortBefore, &[Char('S'), Char('<')], "S", "", "sort by the column before"),
     key(Overview, Action::Reverse, &[Char('r')], "r", "", "turn the order round"),

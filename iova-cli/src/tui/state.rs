@@ -149,11 +149,9 @@ impl State {
             Action::Help => self.help = !self.help,
             Action::Back => self.back(),
             Action::Open => self.open(),
-            Action::Findings => self.go(if self.screen == Screen::Findings {
-                Screen::Overview
-            } else {
-                Screen::Findings
-            }),
+            Action::Findings => {
+                self.go(if self.screen == Screen::Findings { Screen::Overview } else { Screen::Findings })
+            }
             Action::SortNext => self.sort = ((self.sort.0 + 1) % COUNT, true),
             Action::SortBefore => self.sort = ((self.sort.0 + COUNT - 1) % COUNT, true),
             Action::Reverse => self.sort.1 = !self.sort.1,

@@ -62,8 +62,12 @@ fn lines(findings: &[&Finding], width: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     for finding in findings {
         let about = finding.device.clone().or(finding.group.map(|group| format!("group {group}")));
-        let title =
-            format!("{}  {}  {}", finding.severity.name(), finding.id, about.as_deref().unwrap_or("this host"));
+        let title = format!(
+            "{}  {}  {}",
+            finding.severity.name(),
+            finding.id,
+            about.as_deref().unwrap_or("this host")
+        );
         lines.push((0, role(finding.severity), title));
         let mut add = |role: Role, text: &str| {
             lines.extend(wrapped(text, width.saturating_sub(2)).into_iter().map(|line| (2, role, line)));

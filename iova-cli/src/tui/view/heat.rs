@@ -21,7 +21,9 @@ pub(super) fn draw(moments: &[&Moment], bdf: &str, pen: &mut Pen<'_>) {
         }
         let y = y as u16;
         pen.put_right(SCALE - 1, y, Role::Dim, &Unit::Nanoseconds.render(Some(heat_from(row) as f64)));
-        for (x, column) in (SCALE..).zip(&columns) {
+        // The newest is at the right, also when there are not many yet.
+        let first = pen.width().saturating_sub(columns.len() as u16).max(SCALE);
+        for (x, column) in (first..).zip(&columns) {
             let eighths = eighths(column.get(row).copied().unwrap_or(0), hottest);
             let cell = pen.theme.heat(eighths);
             pen.put(x, y, Role::Heat(eighths), cell);

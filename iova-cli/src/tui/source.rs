@@ -1,0 +1,138 @@
+//! Where intervals come from: a thread that reads the probes, looks at the space now and then, and says what it saw.
+
+use crate::commands::live::Live;
+use crate::exit::Stop;
+use crate::session::{Source as _, missing, translates};
+use iova_core::inventory::Inventory;
+use iova_core::model::{Cursor, HostFigures, Step};
+use iova_core::probe::Profile;
+use iova_core::snapshot::Snapshot;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// Snapshots and inventories may take this share of one core.
+const LOOKING_SHARE: u32 = 50;
+/// And are never more frequent than this.
+const LOOKING_REST: Duration = Duration::from_millis(900);
+
+/// What one interval brought.
+pub(crate) struct Reading {
+    pub(crate) step: Step,
+    /// CPU time of this process in the interval, as a share of one core.
+    pub(crate) own_cpu: Option<f64>,
+}
+
+/// What to look at.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) interval: Duration,
+    pub(crate) profile: Profile,
+    /// Device names as given; empty for all.
+    pub(crate) devices: Vec<String>,
+}
+
+/// The running kernel under observation.
+pub(crate) struct Feed {
+    live: Live,
+    cursor: Cursor,
+    wanted: Vec<String>,
+    interval: Duration,
+    next_look: Instant,
+    cpu: Option<(Instant, Duration)>,
+}
+
+impl Feed {
+    /// Attaches the probes.
+    pub(crate) fn start(plan: &Plan) -> Result<Self, Stop> {
+        let mut live = Live::new()?;
+        let inventory = live.inventory();
+        let wanted = live.select(&inventory, &plan.devices)?;
+        let host = HostFigures::new(&inventory, live.sac_control(&inventory));
+        if !translates(&inventory) {
+            return Err(Stop::unusable(
+                "no device's DMA goes through an IOMMU here, so there is nothing to watch: see iova doctor",
+            ));
+        }
+        live.attach(plan.profile, &inventory)?;
+        let snapshot = live.snapshot();
+        // One domain that is too busy now may be read later; kernel memory that can't be read stays so.
+        let blind = Some(&snapshot).filter(|snapshot| snapshot.domains.is_empty());
+        let unknown = missing::all(&live, plan.profile, &inventory, blind.unwrap_or(&Snapshot::default()));
+        let snapshot = readable(snapshot);
+        let first = live.sample()?;
+        let cursor = Cursor::new(host, plan.profile.to_string(), inventory, snapshot, unknown, &first);
+        let next_look = Instant::now() + LOOKING_REST;
+        Ok(Self { live, cursor, wanted, interval: plan.interval, next_look, cpu: None })
+    }
+
+    /// Hands over a reading per interval until nobody wants more, or the probes fail.
+    pub(crate) fn run(
+        mut self,
+        stop: &Receiver<()>,
+        mut hand_over: impl FnMut(Reading) -> bool,
+    ) -> Result<(), Stop> {
+        let mut next = Instant::now() + self.interval;
+        loop {
+            match stop.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            if !hand_over(self.read()?) {
+                return Ok(());
+            }
+            // After a pause (suspend, a stopped process) there is nothing to catch up with.
+            next = (next + self.interval).max(Instant::now());
+        }
+    }
+
+    fn read(&mut self) -> Result<Reading, Stop> {
+        self.look();
+        let mut step = self.cursor.step(&self.live.sample()?);
+        if !self.wanted.is_empty() {
+            for report in [&mut step.interval, &mut step.lately] {
+                keep(report, &self.wanted);
+            }
+        }
+        Ok(Reading { step, own_cpu: self.own_cpu() })
+    }
+
+    /// Looks at devices and space, if it is time: what took long is not done again soon.
+    fn look(&mut self) {
+        let start = Instant::now();
+        if start < self.next_look {
+            return;
+        }
+        let inventory: Inventory = self.live.inventory();
+        let snapshot = readable(self.live.snapshot());
+        self.cursor.learn(inventory, snapshot);
+        self.next_look = Instant::now() + (start.elapsed() * LOOKING_SHARE).max(LOOKING_REST);
+    }
+
+    fn own_cpu(&mut self) -> Option<f64> {
+        let now = (Instant::now(), cpu_time()?);
+        let before = self.cpu.replace(now)?;
+        let passed = now.0.duration_since(before.0).as_secs_f64();
+        (passed > 0.0).then(|| now.1.saturating_sub(before.1).as_secs_f64() / passed)
+    }
+}
+
+fn readable(snapshot: Snapshot) -> Option<Snapshot> {
+    Some(snapshot).filter(|snapshot| !snapshot.domains.is_empty())
+}
+
+fn keep(report: &mut iova_core::model::Report, bdfs: &[String]) {
+    report.devices.retain(|device| bdfs.contains(&device.bdf));
+    report.findings.retain(|finding| finding.device.as_ref().is_none_or(|bdf| bdfs.contains(bdf)));
+}
+
+/// User and system time of this process.
+fn cpu_time() -> Option<Duration> {
+    // SAFETY: zeroes are a valid rusage.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is a rusage to write to.
+    let result = unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
+    let time = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(time.tv_usec.unsigned_abs())
+    };
+    (result == 0).then(|| time(usage.ru_utime) + time(usage.ru_stime))
+}
