@@ -15,6 +15,7 @@ mod oracle;
 mod policy;
 mod robust;
 mod snapshot;
+mod top;
 mod variants;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,6 +49,7 @@ const SUITES: &[Suite] = &[
     Suite { variant: "plain", tests: fault::TESTS },
     Suite { variant: "plain", tests: cliff::TESTS },
     Suite { variant: "plain", tests: robust::TESTS },
+    Suite { variant: "plain", tests: top::TESTS },
     Suite { variant: "policy", tests: policy::TESTS },
     Suite { variant: "edu36", tests: policy::EDU },
     Suite { variant: "edu43", tests: policy::EDU },
