@@ -62,13 +62,10 @@ impl Default for State {
 impl State {
     /// A new interval.
     pub(crate) fn push(&mut self, step: Step, own_cpu: Option<f64>) {
-        let full = self.history.len();
         self.history.push(step, own_cpu);
         // What is looked at stays where it is while the newest moves on.
-        if let Some(back) = &mut self.paused {
-            let last = self.history.len().saturating_sub(1);
-            *back = (*back + 1).min(last.max(full.saturating_sub(1)));
-        }
+        let last = self.history.len().saturating_sub(1);
+        self.paused = self.paused.map(|back| (back + 1).min(last));
         self.trouble = None;
         if self.selected.is_none() {
             self.selected = self.rows().first().map(|row| row.who.bdf.clone());
