@@ -2,6 +2,7 @@
 
 mod clean;
 mod json;
+pub(crate) mod low_map;
 mod text;
 
 pub(crate) use clean::clean;

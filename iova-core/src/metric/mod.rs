@@ -93,6 +93,12 @@ pub fn render(scope: Scope, name: &str, value: Option<f64>) -> String {
     find(scope, name).map_or(Unit::Count, |metric| metric.unit).render(value)
 }
 
+/// The value of the metric called `name` for `domain`, for people; "-" if unknown.
+pub fn render_domain(name: &str, domain: &Domain) -> String {
+    let value = find(Scope::Domain, name).and_then(|metric| metric.of_domain(domain));
+    render(Scope::Domain, name, value)
+}
+
 /// Anything a metric's value may be made of.
 trait Value {
     fn value(self) -> Option<f64>;

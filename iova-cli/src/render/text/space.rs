@@ -2,8 +2,9 @@
 
 use super::page::{Page, Style};
 use super::{in_detail, title};
-use iova_core::metric::{self, Scope, Unit};
-use iova_core::model::{Domain, OrderCount, Report, Space};
+use crate::render::low_map::{Cell, cells};
+use iova_core::metric::{self, Unit};
+use iova_core::model::{Domain, OrderCount, Report};
 use iova_core::snapshot::RangeKind;
 
 /// Cells of the map: 64 MiB each.
@@ -14,50 +15,12 @@ const WORTH_SHOWING: f64 = 0.05;
 /// Block sizes are listed as scarce below this.
 const SCARCE: u64 = 64;
 
-/// What a cell shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
-    Free,
-    Some,
-    Reserved,
-    Live,
-    Cached,
-    Pending,
-}
-
-impl Mark {
-    const LEGEND: [(Self, &'static str); 6] = [
-        (Self::Reserved, "reserved"),
-        (Self::Live, "live"),
-        (Self::Cached, "cached"),
-        (Self::Pending, "pending"),
-        (Self::Some, "partly used"),
-        (Self::Free, "free"),
-    ];
-
-    fn glyph(self, unicode: bool) -> &'static str {
-        match (self, unicode) {
-            (Self::Free, true) => "·",
-            (Self::Free, false) => ".",
-            (Self::Some, true) => "░",
-            (Self::Some, false) => ":",
-            (Self::Reserved, _) => "/",
-            (Self::Live, true) => "█",
-            (Self::Live, false) => "#",
-            (Self::Cached, true) => "▓",
-            (Self::Cached, false) => "+",
-            (Self::Pending, true) => "▒",
-            (Self::Pending, false) => "~",
-        }
-    }
-
-    fn style(self) -> Style {
-        match self {
-            Self::Free | Self::Reserved => Style::Dim,
-            Self::Some | Self::Live => Style::Good,
-            Self::Cached => Style::Cached,
-            Self::Pending => Style::Pending,
-        }
+fn style(cell: Cell) -> Style {
+    match cell {
+        Cell::Free | Cell::Held(RangeKind::Reserved) => Style::Dim,
+        Cell::Partly | Cell::Held(RangeKind::Live) => Style::Good,
+        Cell::Held(RangeKind::Cached) => Style::Cached,
+        Cell::Held(RangeKind::Pending) => Style::Pending,
     }
 }
 
@@ -93,18 +56,15 @@ fn block(page: &mut Page, report: &Report, domain: &Domain) {
         return;
     }
     page.put(Style::Plain, "0 |");
-    for mark in marks(&domain.space) {
-        page.put(mark.style(), mark.glyph(page.unicode()));
+    for cell in cells(&domain.space, CELLS) {
+        page.put(style(cell), cell.glyph(page.unicode()));
     }
     page.line(Style::Plain, "| 4 GiB");
     figures(page, domain);
 }
 
 fn figures(page: &mut Page, domain: &Domain) {
-    let v = |name: &str| {
-        let value = metric::find(Scope::Domain, name).and_then(|metric| metric.of_domain(domain));
-        metric::render(Scope::Domain, name, value)
-    };
+    let v = |name: &str| metric::render_domain(name, domain);
     let items = |names: &[(&str, &str)]| -> Vec<String> {
         names.iter().map(|(label, name)| format!("{label} {}", v(name))).collect()
     };
@@ -177,74 +137,10 @@ fn by_size(granule: u64, entry: &OrderCount) -> String {
 }
 
 fn legend(page: &mut Page) {
-    for (index, (mark, name)) in Mark::LEGEND.into_iter().enumerate() {
+    for (index, (cell, name)) in Cell::LEGEND.into_iter().enumerate() {
         page.put(Style::Plain, if index == 0 { "" } else { "  " });
-        page.put(mark.style(), mark.glyph(page.unicode()));
+        page.put(style(cell), cell.glyph(page.unicode()));
         page.put(Style::Dim, &format!(" {name}"));
     }
     page.end();
-}
-
-/// A cell shows what holds most of it; if most of it is free, only whether anything is used at all.
-fn marks(space: &Space) -> Vec<Mark> {
-    let cell_pages = (CELL_BYTES / space.granule.max(1)).max(1);
-    let mut held = vec![[0u64; 4]; CELLS];
-    for range in &space.ranges {
-        let slot = match range.kind {
-            RangeKind::Reserved => 0,
-            RangeKind::Live => 1,
-            RangeKind::Cached => 2,
-            RangeKind::Pending => 3,
-        };
-        let last = (range.pfn_hi / cell_pages).min(CELLS as u64 - 1);
-        for cell in range.pfn_lo / cell_pages..=last {
-            let start = range.pfn_lo.max(cell * cell_pages);
-            let end = (range.pfn_hi + 1).min((cell + 1) * cell_pages);
-            held[cell as usize][slot] += end.saturating_sub(start);
-        }
-    }
-    held.iter().map(|pages| mark(pages, cell_pages)).collect()
-}
-
-fn mark(pages: &[u64; 4], cell_pages: u64) -> Mark {
-    const KINDS: [Mark; 4] = [Mark::Reserved, Mark::Live, Mark::Cached, Mark::Pending];
-    let used: u64 = pages.iter().sum();
-    let in_use = used - pages[0];
-    if used == 0 {
-        Mark::Free
-    } else if in_use > 0 && used * 2 < cell_pages {
-        Mark::Some
-    } else {
-        let most = (0..KINDS.len()).max_by_key(|&kind| pages[kind]).unwrap_or(0);
-        KINDS[most]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use iova_core::snapshot::Range;
-
-    #[test]
-    fn cells_show_what_holds_most_of_them() {
-        let cell = CELL_BYTES / 4096;
-        let range = |pfn_lo, pfn_hi, kind| Range { pfn_lo, pfn_hi, kind };
-        let space = Space {
-            granule: 4096,
-            ranges: vec![
-                range(0, cell - 1, RangeKind::Reserved),
-                range(cell, 3 * cell - 1, RangeKind::Live),
-                range(3 * cell, 3 * cell + 1, RangeKind::Cached),
-                range(4 * cell, 4 * cell + cell / 2, RangeKind::Pending),
-                range((1 << 20) + 5, (1 << 20) + 9, RangeKind::Live),
-            ],
-        };
-        let marks = marks(&space);
-        assert_eq!(
-            marks[..6],
-            [Mark::Reserved, Mark::Live, Mark::Live, Mark::Some, Mark::Pending, Mark::Free]
-        );
-        assert_eq!(marks.len(), CELLS);
-        assert_eq!(marks[63], Mark::Free, "what is above 4 GiB is not on the map");
-    }
 }
