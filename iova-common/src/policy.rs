@@ -340,3 +340,5 @@ pub const IOC_STATUS: u32 = iowr::<Lease>(0x64);
 pub const IOC_ABORT: u32 = iowr::<Abort>(0x65);
 /// Drains the caches of a device's domain.
 pub const IOC_FLUSH: u32 = iowr::<Flush>(0x66);
+/// All of them.
+pub const REQUESTS: [u32; 7] = [IOC_INFO, IOC_STAGE, IOC_RENEW, IOC_COMMIT, IOC_STATUS, IOC_ABORT, IOC_FLUSH];

@@ -1,6 +1,7 @@
 //! `iova top --batch`: a plain table or a line of JSON per interval, for scripts.
 
 use super::columns::COLUMNS;
+use super::history::Identity;
 use super::source::{Feed, Plan, Reading};
 use crate::args::Format;
 use crate::exit::{Exit, Stop};
@@ -59,12 +60,12 @@ fn table(report: &Report, term: Term) -> String {
 }
 
 fn line(text: &mut String, device: &Device, seconds: f64, term: Term) {
-    let name = device.functions.first().unwrap_or(&device.name);
-    let name: String = clean(name, term.unicode).chars().take(16).collect();
-    let _ = write!(text, "{:12} {name:16}", clean(&device.bdf, term.unicode));
+    let who = Identity::of(device);
+    let name: String = clean(&who.name, term.unicode).chars().take(16).collect();
+    let _ = write!(text, "{:12} {name:16}", clean(&who.bdf, term.unicode));
     for column in COLUMNS {
         let value = clean(&column.render(column.value(device, seconds)), term.unicode);
         let _ = write!(text, " {value:>width$}", width = usize::from(column.width));
     }
-    let _ = writeln!(text, " {}", device.policy.configured.unwrap_or("-"));
+    let _ = writeln!(text, " {}", clean(&who.policy, term.unicode));
 }

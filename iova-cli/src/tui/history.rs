@@ -25,6 +25,21 @@ pub(crate) struct Identity {
     pub(crate) policy: String,
 }
 
+impl Identity {
+    pub(crate) fn of(device: &Device) -> Self {
+        let policy = match (&device.policy.set, device.policy.state) {
+            (Some(set), Some(state)) if set != "stock" || state != "idle" => format!("{set} {state}"),
+            _ => device.policy.configured.unwrap_or("-").to_owned(),
+        };
+        Self {
+            bdf: device.bdf.clone(),
+            name: device.functions.first().unwrap_or(&device.name).clone(),
+            driver: device.driver.clone().unwrap_or_else(|| "-".to_owned()),
+            policy,
+        }
+    }
+}
+
 /// One device in one interval.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -100,7 +115,7 @@ impl History {
     }
 
     fn identity(&mut self, device: &Device) -> Rc<Identity> {
-        let identity = identity(device);
+        let identity = Identity::of(device);
         let shared = self.known.entry(identity.clone()).or_insert_with(|| Rc::new(identity));
         Rc::clone(shared)
     }
@@ -118,19 +133,6 @@ impl History {
     pub(crate) fn until(&self, steps: usize, count: usize) -> impl Iterator<Item = &Moment> {
         let end = self.moments.len().saturating_sub(steps);
         self.moments.range(end.saturating_sub(count)..end)
-    }
-}
-
-fn identity(device: &Device) -> Identity {
-    let policy = match (&device.policy.set, device.policy.state) {
-        (Some(set), Some(state)) if set != "stock" || state != "idle" => format!("{set} {state}"),
-        _ => device.policy.configured.unwrap_or("-").to_owned(),
-    };
-    Identity {
-        bdf: device.bdf.clone(),
-        name: device.functions.first().unwrap_or(&device.name).clone(),
-        driver: device.driver.clone().unwrap_or_else(|| "-".to_owned()),
-        policy,
     }
 }
 

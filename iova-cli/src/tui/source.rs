@@ -35,7 +35,6 @@ pub(crate) struct Plan {
 pub(crate) struct Feed {
     live: Live,
     cursor: Cursor,
-    wanted: Vec<String>,
     interval: Duration,
     next_look: Instant,
     cpu: Option<(Instant, Duration)>,
@@ -61,8 +60,9 @@ impl Feed {
         let snapshot = readable(snapshot);
         let first = live.sample()?;
         let cursor = Cursor::new(host, plan.profile.to_string(), inventory, snapshot, unknown, &first);
+        let cursor = cursor.only(wanted);
         let next_look = Instant::now() + LOOKING_REST;
-        Ok(Self { live, cursor, wanted, interval: plan.interval, next_look, cpu: None })
+        Ok(Self { live, cursor, interval: plan.interval, next_look, cpu: None })
     }
 
     /// Hands over a reading per interval until nobody wants more, or the probes fail.
@@ -87,12 +87,7 @@ impl Feed {
 
     fn read(&mut self) -> Result<Reading, Stop> {
         self.look();
-        let mut step = self.cursor.step(&self.live.sample()?);
-        if !self.wanted.is_empty() {
-            for report in [&mut step.interval, &mut step.lately] {
-                keep(report, &self.wanted);
-            }
-        }
+        let step = self.cursor.step(&self.live.sample()?);
         Ok(Reading { step, own_cpu: self.own_cpu() })
     }
 
@@ -118,11 +113,6 @@ impl Feed {
 
 fn readable(snapshot: Snapshot) -> Option<Snapshot> {
     Some(snapshot).filter(|snapshot| !snapshot.domains.is_empty())
-}
-
-fn keep(report: &mut iova_core::model::Report, bdfs: &[String]) {
-    report.devices.retain(|device| bdfs.contains(&device.bdf));
-    report.findings.retain(|finding| finding.device.as_ref().is_none_or(|bdf| bdfs.contains(bdf)));
 }
 
 /// User and system time of this process.

@@ -93,7 +93,8 @@ impl State {
     /// The devices in the order of the screen.
     pub(crate) fn rows(&self) -> Vec<&Row> {
         let Some(moment) = self.moment() else { return Vec::new() };
-        let mut rows: Vec<&Row> = moment.rows.iter().filter(|row| self.shows(row)).collect();
+        let wanted = self.filter.to_lowercase();
+        let mut rows: Vec<&Row> = moment.rows.iter().filter(|row| self.shows(row, &wanted)).collect();
         let (column, descending) = self.sort;
         rows.sort_by(|a, b| {
             let [x, y] = [a, b].map(|row| row.value(column).unwrap_or(f64::NEG_INFINITY));
@@ -103,15 +104,14 @@ impl State {
         rows
     }
 
-    fn shows(&self, row: &Row) -> bool {
+    fn shows(&self, row: &Row, wanted: &str) -> bool {
         if self.hide_idle && !row.active {
             return false;
         }
-        let wanted = self.filter.to_lowercase();
         let who = &row.who;
         [&who.bdf, &who.name, &who.driver, &who.policy]
             .iter()
-            .any(|text| text.to_lowercase().contains(&wanted))
+            .any(|text| text.to_lowercase().contains(wanted))
     }
 
     pub(crate) fn press(&mut self, key: Key) {

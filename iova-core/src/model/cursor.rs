@@ -31,6 +31,8 @@ pub struct Cursor {
     inventory: Inventory,
     snapshot: Option<Snapshot>,
     unknown: Vec<Unknown>,
+    /// BDFs; empty for all.
+    wanted: Vec<String>,
     interval: Model,
     /// Older and younger. The older one speaks; when the younger one has seen enough, it takes over.
     lately: [Model; 2],
@@ -56,8 +58,15 @@ impl Cursor {
             profile,
             snapshot,
             unknown,
+            wanted: Vec::new(),
             inventory,
         }
+    }
+
+    /// Shows only the devices with these BDFs; all if there are none.
+    #[must_use]
+    pub fn only(self, bdfs: Vec<String>) -> Self {
+        Self { wanted: bdfs, ..self }
     }
 
     /// What is there now: devices come and go, and the space changes.
@@ -86,7 +95,11 @@ impl Cursor {
     }
 
     fn report(&self, model: &Model) -> Report {
-        Report::new(self.host.clone(), self.profile.clone(), model.figures(self.snapshot.as_ref()))
+        let mut figures = model.figures(self.snapshot.as_ref());
+        if !self.wanted.is_empty() {
+            figures.keep(&self.wanted);
+        }
+        Report::new(self.host.clone(), self.profile.clone(), figures)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::page::{Page, Style};
 use iova_core::metric::Unit;
-use iova_core::model::{Quality, Report};
+use iova_core::model::{Command, Quality, Report};
 
 pub(super) fn write(page: &mut Page, report: &Report) {
     let host = &report.host;
@@ -12,13 +12,8 @@ pub(super) fn write(page: &mut Page, report: &Report) {
     words.extend(host.domain_type.clone());
     page.words(Style::Strong, &words);
     page.words(Style::Plain, &interval(report));
-    if let Some(command) = &report.command {
-        let ended = match (command.exit_code, command.signal) {
-            (Some(code), _) => format!("exit code {code}"),
-            (None, Some(signal)) => format!("ended by signal {signal}"),
-            (None, None) => "still running".to_owned(),
-        };
-        page.wrapped(Style::Plain, "command: ", &format!("{} ({ended})", command.argv.join(" ")));
+    if let Some(measured) = &report.command {
+        command(page, measured);
     }
     let marked = report.devices.iter().any(|device| !device.approximate.is_empty());
     quality(page, &report.quality, marked);
@@ -67,4 +62,14 @@ fn quality(page: &mut Page, quality: &Quality, marked: bool) {
         let marks = if marked { "; ~ marks what that touches" } else { "" };
         page.wrapped(Style::Warn, "quality: ", &format!("{notes}{marks}; {sampling}{frees}"));
     }
+}
+
+/// What was run meanwhile, and how it ended.
+pub(super) fn command(page: &mut Page, command: &Command) {
+    let ended = match (command.exit_code, command.signal) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("ended by signal {signal}"),
+        (None, None) => "still running".to_owned(),
+    };
+    page.wrapped(Style::Plain, "command: ", &format!("{} ({ended})", command.argv.join(" ")));
 }

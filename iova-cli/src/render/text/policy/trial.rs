@@ -2,6 +2,7 @@
 
 use super::{clock, effective, state, title};
 use crate::commands::policy::{Outcome, Phase, TrialReport, View};
+use crate::render::text::head;
 use crate::render::text::page::{Page, Style};
 use crate::render::text::short;
 use crate::render::text::table::{Align, Cell, Column, Table};
@@ -121,12 +122,7 @@ fn outcome(page: &mut Page, report: &TrialReport) {
     }
     page.words(Style::Plain, &facts);
     if let Some(command) = &report.command {
-        let ended = match (command.exit_code, command.signal) {
-            (Some(code), _) => format!("exit code {code}"),
-            (None, Some(signal)) => format!("ended by signal {signal}"),
-            (None, None) => "still running".to_owned(),
-        };
-        page.wrapped(Style::Plain, "command: ", &format!("{} ({ended})", command.argv.join(" ")));
+        head::command(page, command);
     }
 }
 

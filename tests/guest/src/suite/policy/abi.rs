@@ -93,15 +93,7 @@ pub(super) fn requests() -> Result<Outcome> {
     let numbers = numbers()?;
     ensure!(numbers.len() == 7, "the header has {} requests", numbers.len());
     let control = Control::open()?;
-    for request in [
-        abi::IOC_INFO,
-        abi::IOC_STAGE,
-        abi::IOC_RENEW,
-        abi::IOC_COMMIT,
-        abi::IOC_STATUS,
-        abi::IOC_ABORT,
-        abi::IOC_FLUSH,
-    ] {
+    for request in abi::REQUESTS {
         let name =
             numbers.get(&(request & 0xff)).with_context(|| format!("{request:#x} is not in the header"))?;
         ensure!(answer(&control, request)? != Some(libc::ENOTTY), "the module knows no {name}");

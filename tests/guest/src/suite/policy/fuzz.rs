@@ -50,15 +50,7 @@ struct Data([u32; 128]);
 /// A request with at least one thing wrong.
 fn malformed(random: &mut Random) -> (u32, Data) {
     let mut data = Data([0; 128]);
-    let known = [
-        abi::IOC_INFO,
-        abi::IOC_STAGE,
-        abi::IOC_RENEW,
-        abi::IOC_COMMIT,
-        abi::IOC_STATUS,
-        abi::IOC_ABORT,
-        abi::IOC_FLUSH,
-    ];
+    let known = abi::REQUESTS;
     if random.below(8) == 0 {
         // A number, size, direction or type that is none of ours.
         let request = random.next() as u32;
