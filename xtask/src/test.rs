@@ -8,7 +8,7 @@ use crate::bpf::Object;
 use crate::build::cargo;
 use crate::checks::{checkpatch, deny, sizes};
 use crate::kernels::Line;
-use crate::lab::Iommu;
+use crate::lab::{self, Iommu};
 use crate::setup::{self, Need};
 use crate::vm_suites::{self, Variant};
 use crate::{bench, bpf, cmd, paths, say};
@@ -53,6 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if !args.host_only && stages.failed.is_empty() {
         stages.run("suites in virtual machines", || vm_suites::run(args));
         if args.is_whole() {
+            stages.run("cargo xtask lab", lab::check);
             stages.run("instruction counts", || bench::check(&args.kernel));
         }
     }
