@@ -1,6 +1,7 @@
 //! One domain: read until two readings agree, then say what each node of its tree is.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::caches::{self, Cached};
 use super::groups::Group;
@@ -15,6 +16,10 @@ use crate::kernel::Kcore;
 
 /// On a busy domain no two readings agree; after these many we say so.
 const ATTEMPTS: u32 = 5;
+/// Looks at a lock that is held before a reading begins all the same.
+const LOOKS: u32 = 10;
+/// Time between them.
+const PAUSE: Duration = Duration::from_micros(100);
 
 /// Everything one attempt saw.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +31,8 @@ struct Reading {
     tree: Tree,
     cached: Cached,
     pending: Pending,
+    /// Nobody had the tree's lock when the reading began, nor when it ended.
+    unlocked: bool,
 }
 
 pub(super) struct Reader<'a> {
@@ -39,21 +46,22 @@ impl Reader<'_> {
     /// State of the group's domain; `None` if it has none, `Err` if no attempt came to an end.
     pub(super) fn domain(&self, group: &Group) -> Option<Result<DomainState, Changed>> {
         let iovad = group.domain?.iovad;
-        let mut last: Option<Reading> = None;
+        let mut readings: Vec<Reading> = Vec::new();
         for _ in 0..ATTEMPTS {
             let Ok(reading) = self.attempt(group) else { continue };
-            let agreed = last.as_ref() == Some(&reading) && reading.is_whole();
-            last = Some(reading);
-            if agreed {
-                return last.map(|reading| Ok(self.state(group, iovad, &reading, Consistency::Stable)));
+            if readings.last() == Some(&reading) && reading.is_whole() {
+                return Some(Ok(self.state(group, iovad, &reading, Consistency::Stable)));
             }
+            readings.push(reading);
         }
-        let state = last.map(|reading| self.state(group, iovad, &reading, Consistency::Approximate));
-        Some(state.ok_or(Changed))
+        // The latest of the best.
+        let best = readings.iter().max_by_key(|reading| (reading.tree.at_once, reading.unlocked));
+        Some(best.map(|best| self.state(group, iovad, best, Consistency::Approximate)).ok_or(Changed))
     }
 
     fn attempt(&self, group: &Group) -> Result<Reading, Changed> {
         let domain = group.domain.ok_or(Changed)?;
+        let unlocked = self.wait_for_lock(domain.iovad);
         let memory = Memory::new(self.kcore);
         let field = |offset| memory.u64(domain.iovad + offset);
         let granule = field(self.layout.granule)?;
@@ -69,7 +77,24 @@ impl Reader<'_> {
             cached: caches::read(&memory, self.layout, self.cpus, domain.iovad)?,
             pending: queues::read(&memory, self.layout, self.cpus, domain.iovad, domain.cookie)?,
             tree: tree::read(&memory, self.layout, domain.iovad)?,
+            unlocked: unlocked && self.is_unlocked(domain.iovad),
         })
+    }
+
+    /// Waits a moment for whoever changes the tree to be done: on a machine whose CPUs are taken away from it, that one
+    /// may stand still in the middle, and every reading would show the same half of a change.
+    fn wait_for_lock(&self, iovad: u64) -> bool {
+        (0..LOOKS).any(|look| {
+            if look > 0 {
+                std::thread::sleep(PAUSE);
+            }
+            self.is_unlocked(iovad)
+        })
+    }
+
+    fn is_unlocked(&self, iovad: u64) -> bool {
+        let word = |lock| Memory::new(self.kcore).u32(iovad + lock);
+        self.layout.lock.is_none_or(|lock| word(lock).is_ok_and(|held| held == 0))
     }
 
     fn state(&self, group: &Group, iovad: u64, reading: &Reading, consistency: Consistency) -> DomainState {
@@ -110,7 +135,7 @@ impl Reading {
     /// Nothing in it shows that the domain changed meanwhile. A cached or queued address without a node can't be: it
     /// moved while we looked.
     fn is_whole(&self) -> bool {
-        self.tree.at_once && self.holders().complete(&self.tree.nodes)
+        self.unlocked && self.tree.at_once && self.holders().complete(&self.tree.nodes)
     }
 
     fn holders(&self) -> Holders {

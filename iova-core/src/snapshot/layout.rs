@@ -25,6 +25,9 @@ pub(crate) struct Layout {
     pub(crate) start_pfn: u64,
     pub(crate) dma_32bit_pfn: u64,
     pub(crate) max32_alloc_size: u64,
+    /// The word of `iova_rbtree_lock` that is 0 while nobody has it (`struct qspinlock`). `None` where the lock sleeps
+    /// (`CONFIG_PREEMPT_RT`).
+    pub(crate) lock: Option<u64>,
     pub(crate) rcache: RcacheLayout,
     pub(crate) queue: QueueLayout,
 }
@@ -124,6 +127,7 @@ impl Layout {
             start_pfn: of.need("iova_domain.start_pfn")?,
             dma_32bit_pfn: of.need("iova_domain.dma_32bit_pfn")?,
             max32_alloc_size: of.need("iova_domain.max32_alloc_size")?,
+            lock: of.may("iova_domain.iova_rbtree_lock.rlock.raw_lock"),
             rcache: RcacheLayout::resolve(&of)?,
             queue: QueueLayout::resolve(&of)?,
         })

@@ -148,7 +148,12 @@ impl Image {
         self.set(iova, "iova.pfn_hi", nodes[middle].1);
         self.set(iova, "iova.node.rb_left", left);
         self.set(iova, "iova.node.rb_right", right);
-        iova + self.at("iova.node")
+        let node = iova + self.at("iova.node");
+        for child in [left, right].into_iter().filter(|child| *child != 0) {
+            // Black, as every other node is at some time.
+            self.put(child, node | 1, 8);
+        }
+        node
     }
 
     fn queues(&mut self, iovad: u64, cookie: Option<u64>, queued: &[(u64, u64)]) {
