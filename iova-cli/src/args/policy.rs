@@ -273,6 +273,10 @@ pub(crate) struct TryArgs {
     /// Keep the policy without asking, if the command exits with 0 and nothing went wrong.
     #[arg(long, requires = "command")]
     pub(crate) keep_if_ok: bool,
+    /// For programs that show the trial themselves: a line of JSON for all that happens on standard output, and the
+    /// answer (y or n, a line) on standard input at any time; its end is a no.
+    #[arg(long, conflicts_with = "command")]
+    pub(crate) attended: bool,
     #[command(flatten)]
     pub(crate) reason: Reason,
     /// Try while this command runs.

@@ -3,6 +3,7 @@
 mod clean;
 mod json;
 pub(crate) mod low_map;
+pub(crate) mod phase;
 mod text;
 
 pub(crate) use clean::clean;

@@ -45,6 +45,9 @@ pub(crate) const COLUMNS: [Column; COUNT] = [
     column("mask", "dma_mask_bits", 6, 9),
 ];
 
+/// Index of the column that tells how many bits a device can address.
+pub(crate) const MASK: usize = COUNT - 1;
+
 /// Shown as a bar too.
 pub(crate) const PRESSURE: &str = "low_space.pressure";
 

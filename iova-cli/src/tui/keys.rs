@@ -40,6 +40,20 @@ pub(crate) enum Action {
     Earlier,
     Later,
     Findings,
+    Policy,
+    Explain,
+    Other,
+    Try,
+    Keep,
+    TakeBack,
+}
+
+impl Action {
+    /// It leads to a change on the host.
+    fn changes(self) -> bool {
+        use Action::{Explain, Keep, Other, Policy, TakeBack, Try};
+        matches!(self, Policy | Explain | Other | Try | Keep | TakeBack)
+    }
 }
 
 /// Where a key has a meaning.
@@ -49,6 +63,9 @@ pub(crate) enum Place {
     Overview,
     Device,
     Findings,
+    Policy,
+    /// The policy's screen while a trial runs.
+    Trial,
 }
 
 /// One line of the help.
@@ -75,7 +92,7 @@ const fn key(
 }
 
 use Key::Char;
-use Place::{Device, Everywhere, Overview};
+use Place::{Device, Everywhere, Overview, Policy, Trial};
 
 /// All keys, in the order of the footer.
 pub(crate) const BINDINGS: &[Binding] = &[
@@ -94,6 +111,26 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key(Overview, Action::Reverse, &[Char('r')], "r", "", "turn the order round"),
     key(Overview, Action::Filter, &[Char('/')], "/", "filter", "show only what has this text"),
     key(Overview, Action::Idle, &[Char('i')], "i", "idle", "show or hide devices that do nothing"),
+    key(
+        Policy,
+        Action::Explain,
+        &[Key::Enter],
+        "Enter",
+        "dry run",
+        "what the chosen policy would do; changes nothing",
+    ),
+    key(Policy, Action::Try, &[Char('t')], "t", "try", "try it for 10 minutes, after a question"),
+    key(Trial, Action::Keep, &[Char('K')], "K", "keep", "keep what is on trial, after a question"),
+    key(Trial, Action::TakeBack, &[Char('R')], "R", "take back", "end the trial, after a question"),
+    key(Policy, Action::Other, &[Char('o')], "o", "other", "type another policy"),
+    key(
+        Everywhere,
+        Action::Policy,
+        &[Char('P')],
+        "P",
+        "policy",
+        "choose a policy for the device under the cursor, or see the trial",
+    ),
     key(Everywhere, Action::Findings, &[Char('f')], "f", "findings", "what is wrong, and what to do"),
     key(Everywhere, Action::Pause, &[Char('p'), Char(' ')], "p", "pause", "hold the screen still, or go on"),
     key(Everywhere, Action::Earlier, &[Char('['), Char(',')], "[", "earlier", "one interval back"),
@@ -109,14 +146,14 @@ pub(crate) const BINDINGS: &[Binding] = &[
 ];
 
 /// What a key does in a place.
-pub(crate) fn action(key: Key, place: Place) -> Option<Action> {
-    let here = |binding: &&Binding| binding.place == place || binding.place == Everywhere;
-    BINDINGS.iter().filter(here).find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
+pub(crate) fn action(key: Key, place: Place, read_only: bool) -> Option<Action> {
+    of(place, read_only).find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
 }
 
-/// The keys of a place, in order.
-pub(crate) fn of(place: Place) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(move |binding| binding.place == place || binding.place == Everywhere)
+/// The keys of a place, in order; where nothing may be changed, without those that lead there.
+pub(crate) fn of(place: Place, read_only: bool) -> impl Iterator<Item = &'static Binding> {
+    let here = move |binding: &&Binding| binding.place == place || binding.place == Everywhere;
+    BINDINGS.iter().filter(here).filter(move |binding| !(read_only && binding.action.changes()))
 }
 
 #[cfg(test)]
@@ -125,11 +162,19 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
-        for place in [Overview, Device, Place::Findings] {
-            let keys: Vec<Key> = of(place).flat_map(|binding| binding.keys).copied().collect();
+        for place in [Overview, Device, Place::Findings, Policy, Trial] {
+            let keys: Vec<Key> = of(place, false).flat_map(|binding| binding.keys).copied().collect();
             for (index, key) in keys.iter().enumerate() {
                 assert!(!keys[..index].contains(key), "{key:?} in {place:?}");
             }
         }
+    }
+
+    #[test]
+    fn where_nothing_may_be_changed_no_key_leads_there() {
+        for place in [Overview, Device, Place::Findings, Policy, Trial] {
+            assert!(of(place, true).all(|binding| !binding.action.changes()), "{place:?}");
+        }
+        assert_eq!(action(Char('P'), Overview, true), None);
     }
 }

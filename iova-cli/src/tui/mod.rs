@@ -3,6 +3,8 @@
 
 mod batch;
 mod columns;
+mod crew;
+mod desk;
 mod history;
 mod keys;
 mod source;
@@ -15,8 +17,10 @@ pub(crate) use batch::batch;
 pub(crate) use source::Plan;
 
 use crate::exit::{Exit, Stop};
+use crate::output;
 use crate::signals::{Signals, Wake};
 use crate::term::Term;
+use crew::Crew;
 use ratatui::crossterm::event;
 use source::{Feed, Reading};
 use state::State;
@@ -28,6 +32,8 @@ use theme::Theme;
 
 /// Nothing new for this many intervals is worth a word.
 const STALLED: u32 = 3;
+/// For a trial to take its policy back when the screen is left.
+const TAKING_BACK: Duration = Duration::from_secs(10);
 
 /// Everything that can happen.
 enum News {
@@ -36,6 +42,8 @@ enum News {
     Over(Result<(), Stop>),
     Terminal(io::Result<event::Event>),
     Signal,
+    /// What came of a wish.
+    Answer(desk::Answer),
 }
 
 /// Shows the screen until the user has seen enough.
@@ -48,16 +56,41 @@ pub(crate) fn run(plan: &Plan, term: Term) -> Result<Exit, Stop> {
     let screen = Taken::take()
         .map_err(|error| Stop::unusable(format!("the terminal can't be used ({error}): try --batch")))?;
     listen(&tell, signals);
+    let mut crew = Crew::new(tell.clone());
     let source = std::thread::spawn(move || {
         let readings = tell.clone();
         let over = feed.run(&stopped, |reading| readings.send(News::Reading(Box::new(reading))).is_ok());
         let _ = tell.send(News::Over(over));
     });
-    let result = show(screen, &news, plan, Theme::of(term));
+    let mut state = State::default();
+    let result = show(screen, &news, plan, Theme::of(term), &mut state, &mut crew);
+    end_trial(&mut state, &news, &mut crew);
     drop(stop);
     // Detaches the probes.
     let _ = source.join();
     result
+}
+
+/// A trial that still runs is taken back, and that is said where it can be read.
+fn end_trial(state: &mut State, news: &Receiver<News>, crew: &mut Crew) {
+    crew.dismiss();
+    let end = Instant::now() + TAKING_BACK;
+    while state.desk.running().is_some() && Instant::now() < end {
+        if let Ok(News::Answer(answer)) = news.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            state.hear(answer);
+        }
+    }
+    let Some(trial) = &state.desk.trial else { return };
+    output::complain(&match &trial.over {
+        Some(Ok(summary)) => {
+            format!("{} for {}: {}: {}", trial.policy, trial.bdf, summary.outcome.word(), summary.why)
+        }
+        Some(Err(why)) => format!("{} for {}: {why}", trial.policy, trial.bdf),
+        None => format!(
+            "{} for {}: the process that tries it does not end; see iova policy show",
+            trial.policy, trial.bdf
+        ),
+    });
 }
 
 /// Threads that only wait; they end with the process.
@@ -84,13 +117,19 @@ fn listen(tell: &Sender<News>, signals: Signals) {
     });
 }
 
-fn show(mut screen: Taken, news: &Receiver<News>, plan: &Plan, theme: Theme) -> Result<Exit, Stop> {
-    let mut state = State::default();
+fn show(
+    mut screen: Taken,
+    news: &Receiver<News>,
+    plan: &Plan,
+    theme: Theme,
+    state: &mut State,
+    crew: &mut Crew,
+) -> Result<Exit, Stop> {
     let patience = plan.interval * STALLED;
     let mut last = Instant::now();
     loop {
         let draw = |frame: &mut ratatui::Frame<'_>| {
-            view::draw(&state, frame.area(), frame.buffer_mut(), theme);
+            view::draw(state, frame.area(), frame.buffer_mut(), theme);
         };
         screen.0.draw(draw).map_err(|error| Stop::unusable(format!("the terminal is gone: {error}")))?;
         match news.recv_timeout(plan.interval) {
@@ -104,6 +143,7 @@ fn show(mut screen: Taken, news: &Receiver<News>, plan: &Plan, theme: Theme) -> 
             Ok(News::Terminal(Err(error))) => {
                 return Err(Stop::unusable(format!("the keyboard is gone: {error}")));
             }
+            Ok(News::Answer(answer)) => state.hear(answer),
             Ok(News::Over(Err(stop))) => return Err(stop),
             Ok(News::Over(Ok(())) | News::Signal) | Err(RecvTimeoutError::Disconnected) => {
                 return Ok(Exit::Done);
@@ -114,6 +154,7 @@ fn show(mut screen: Taken, news: &Receiver<News>, plan: &Plan, theme: Theme) -> 
             let seconds = last.elapsed().as_secs();
             state.trouble = Some(format!("nothing new for {seconds} s: the probes are not read"));
         }
+        state.desk.wishes().into_iter().for_each(|wish| crew.carry_out(wish));
         if state.over {
             return Ok(Exit::Done);
         }

@@ -1,6 +1,7 @@
 //! What is on the screen, and what a key changes about it. Knows no terminal.
 
-use super::columns::COUNT;
+use super::columns::{COUNT, MASK};
+use super::desk::{Answer, Desk, Stage, Sure};
 use super::history::{History, Moment, Row};
 use super::keys::{self, Action, Key, Place};
 use iova_core::model::Step;
@@ -15,6 +16,8 @@ pub(crate) enum Screen {
     /// One device, by its address.
     Device(String),
     Findings,
+    /// The policy of the desk's device.
+    Policy,
 }
 
 /// Everything.
@@ -37,6 +40,9 @@ pub(crate) struct State {
     pub(crate) paused: Option<usize>,
     /// Why nothing new comes.
     pub(crate) trouble: Option<String>,
+    pub(crate) desk: Desk,
+    /// Nothing may be changed from here.
+    pub(crate) read_only: bool,
     pub(crate) over: bool,
 }
 
@@ -54,6 +60,8 @@ impl Default for State {
             scroll: 0,
             paused: None,
             trouble: None,
+            desk: Desk::default(),
+            read_only: false,
             over: false,
         }
     }
@@ -77,6 +85,10 @@ impl State {
             Screen::Overview => Place::Overview,
             Screen::Device(_) => Place::Device,
             Screen::Findings => Place::Findings,
+            Screen::Policy if self.desk.stage == Stage::Trial && self.desk.running().is_some() => {
+                Place::Trial
+            }
+            Screen::Policy => Place::Policy,
         }
     }
 
@@ -115,10 +127,18 @@ impl State {
     }
 
     pub(crate) fn press(&mut self, key: Key) {
+        if self.desk.sure.is_some() {
+            // Ctrl-C again and again shall get out, which is safe: a trial is taken back.
+            self.over |= key == Key::Interrupt || self.desk.answer(matches!(key, Key::Char('y' | 'Y')));
+            return;
+        }
+        if self.desk.typed.is_some() {
+            return self.type_policy(key);
+        }
         if self.typing {
             return self.type_filter(key);
         }
-        if let Some(action) = keys::action(key, self.place()) {
+        if let Some(action) = keys::action(key, self.place(), self.read_only) {
             self.act(action);
         }
     }
@@ -134,15 +154,26 @@ impl State {
                 self.filter.clear();
                 self.typing = false;
             }
-            Key::Interrupt => self.over = true,
+            Key::Interrupt => self.quit(),
             _ => {}
         }
         self.keep_cursor();
     }
 
+    fn type_policy(&mut self, key: Key) {
+        match key {
+            Key::Char(letter) => self.desk.type_letter(letter),
+            Key::Backspace => drop(self.desk.typed.as_mut().and_then(String::pop)),
+            Key::Enter => self.desk.typed(),
+            Key::Escape => self.desk.typed = None,
+            Key::Interrupt => self.quit(),
+            _ => {}
+        }
+    }
+
     fn act(&mut self, action: Action) {
         match action {
-            Action::Quit => self.over = true,
+            Action::Quit => self.quit(),
             Action::Help => self.help = !self.help,
             Action::Back => self.back(),
             Action::Open => self.open(),
@@ -163,6 +194,12 @@ impl State {
             Action::PageDown => self.step(PAGE as isize),
             Action::First => self.step(isize::MIN / 2),
             Action::Last => self.step(isize::MAX / 2),
+            Action::Policy => self.open_desk(),
+            Action::Explain => self.desk.explain(),
+            Action::Other => self.desk.typed = Some(String::new()),
+            Action::Try => self.desk.ask(Sure::Try),
+            Action::Keep => self.desk.ask(Sure::Keep),
+            Action::TakeBack => self.desk.ask(Sure::TakeBack),
         }
         self.keep_cursor();
     }
@@ -175,11 +212,35 @@ impl State {
     fn back(&mut self) {
         if self.help {
             self.help = false;
+        } else if self.screen == Screen::Policy && self.desk.back() {
+            self.scroll = 0;
         } else if self.screen != Screen::Overview {
             self.go(Screen::Overview);
         } else {
             self.filter.clear();
         }
+    }
+
+    /// A trial that runs would be taken back: that is not for one key.
+    fn quit(&mut self) {
+        self.desk.ask(Sure::Quit);
+        self.over = self.desk.sure.is_none();
+    }
+
+    /// What came back of a wish.
+    pub(crate) fn hear(&mut self, answer: Answer) {
+        self.desk.hear(answer);
+    }
+
+    fn open_desk(&mut self) {
+        let bdf = match &self.screen {
+            Screen::Device(bdf) => Some(bdf.clone()),
+            _ => self.selected.clone(),
+        };
+        let Some(bdf) = bdf else { return };
+        let mask = self.moment().and_then(|moment| moment.row(&bdf)?.value(MASK));
+        self.desk.open(&bdf, mask);
+        self.go(Screen::Policy);
     }
 
     fn open(&mut self) {
@@ -195,6 +256,9 @@ impl State {
     }
 
     fn step(&mut self, by: isize) {
+        if self.screen == Screen::Policy && self.desk.choose(by) {
+            return;
+        }
         if self.screen != Screen::Overview {
             // The view knows how many lines there are, and shows the last ones if this is more.
             self.scroll = self.scroll.saturating_add_signed(by).min(1000);

@@ -3,7 +3,7 @@
 use super::domain::LowSpace;
 use super::latency::Latency;
 use crate::inventory::{self, DomainType};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How sure we are that a device of the kernel is one of the inventory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -70,7 +70,7 @@ pub struct OrderCount {
 }
 
 /// Allocation latency of one order of pages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderLatency {
     /// Order: 2^order pages.
     pub order: u32,

@@ -2,10 +2,10 @@
 
 use crate::sample::Histogram;
 use iova_common::hist;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One bucket that holds something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
     /// Its smallest value, ns.
     pub from_ns: u64,
@@ -14,7 +14,7 @@ pub struct Bucket {
 }
 
 /// A latency distribution over the interval, ns. All `None` if nothing was timed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     /// Calls that were timed; `None` if the profile or the kernel does not let us time them.
     pub samples: Option<u64>,

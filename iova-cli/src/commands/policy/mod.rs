@@ -21,7 +21,7 @@ pub(crate) use explain::Explanation;
 pub(crate) use host::Target;
 pub(crate) use log::PolicyLog;
 pub(crate) use show::{PolicyEntry, PolicyList};
-pub(crate) use trial::{Outcome, Phase, TrialReport, View};
+pub(crate) use trial::{Figures, Outcome, Phase, Summary, Told, TrialReport, View};
 
 use crate::args::policy::{PolicyArgs, PolicyCommand};
 use crate::exit::{Exit, Stop};

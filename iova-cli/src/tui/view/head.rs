@@ -1,8 +1,9 @@
 //! The first two lines: where we are, and how far the figures can be trusted.
 
-use super::super::state::State;
+use super::super::state::{Screen, State};
 use super::super::theme::Role;
 use super::pen::Pen;
+use super::policy::clock;
 use iova_core::metric::Unit;
 use iova_core::model::HostFigures;
 
@@ -61,4 +62,9 @@ fn second(state: &State, pen: &mut Pen<'_>) {
         None => pen.put(x, 1, Role::Dim, "all figures exact"),
         Some(note) => pen.put(x, 1, Role::Warning, note),
     };
+    if let Some(trial) = state.desk.running().filter(|_| state.screen != Screen::Policy) {
+        let left = trial.figures.as_ref().and_then(|figures| figures.left_s).map(clock);
+        let left = left.map_or_else(String::new, |left| format!(", {left} left"));
+        pen.put_right(pen.width(), 1, Role::Warning, &format!(" {} on trial{left}: P ", trial.policy));
+    }
 }

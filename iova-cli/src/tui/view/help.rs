@@ -10,7 +10,7 @@ const TAB: u16 = 12;
 
 pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
     let mut y = 0;
-    for binding in keys::of(state.place()) {
+    for binding in keys::of(state.place(), state.read_only) {
         pen.put(1, y, Role::Strong, binding.shown);
         pen.put(TAB, y, Role::Plain, binding.help);
         y += 1;

@@ -8,6 +8,7 @@ mod heat;
 mod help;
 mod overview;
 mod pen;
+mod policy;
 mod strip;
 
 use super::state::{Screen, State};
@@ -38,8 +39,11 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer, theme: Theme)
         Screen::Overview => overview::draw(state, body),
         Screen::Device(bdf) => device::draw(state, bdf, body),
         Screen::Findings => findings::draw(state, body),
+        Screen::Policy => policy::draw(state, body),
     }
 }
 
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod tests;

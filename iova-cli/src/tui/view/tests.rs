@@ -8,12 +8,12 @@ use iova_core::model::{Report, Step};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 60)];
-const UNICODE: Theme = Theme { color: false, unicode: true };
-const ASCII: Theme = Theme { color: false, unicode: false };
+pub(super) const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 60)];
+pub(super) const UNICODE: Theme = Theme { color: false, unicode: true };
+pub(super) const ASCII: Theme = Theme { color: false, unicode: false };
 
 /// Thirty seconds of one report.
-fn watched(report: &Report) -> State {
+pub(super) fn watched(report: &Report) -> State {
     let mut state = State::default();
     for second in 1..=30 {
         let ns = second * 1_000_000_000;
@@ -23,7 +23,7 @@ fn watched(report: &Report) -> State {
     state
 }
 
-fn screen(state: &State, (width, height): (u16, u16), theme: Theme) -> String {
+pub(super) fn screen(state: &State, (width, height): (u16, u16), theme: Theme) -> String {
     let area = Rect::new(0, 0, width, height);
     let mut buffer = Buffer::empty(area);
     draw(state, area, &mut buffer, theme);
@@ -34,7 +34,7 @@ fn screen(state: &State, (width, height): (u16, u16), theme: Theme) -> String {
     (0..height).map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn press(state: &mut State, keys: &[Key]) {
+pub(super) fn press(state: &mut State, keys: &[Key]) {
     keys.iter().for_each(|key| state.press(*key));
 }
 

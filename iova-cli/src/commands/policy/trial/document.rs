@@ -5,10 +5,10 @@ use crate::commands::policy::host::Target;
 use iova_core::model::{Command, HostFigures, Unknown};
 use iova_core::policy::module::{Effective, Staged, State};
 use iova_core::policy::{Cause, Evidence, Policy};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How a trial ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Outcome {
     /// The new policy stays.
@@ -17,6 +17,17 @@ pub(crate) enum Outcome {
     Reverted,
     /// The same, and no wider policy is taken any more.
     Quarantined,
+}
+
+impl Outcome {
+    /// For people.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Reverted => "taken back",
+            Self::Quarantined => "taken back, in quarantine",
+        }
+    }
 }
 
 /// Everything about one trial.

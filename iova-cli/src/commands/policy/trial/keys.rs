@@ -1,10 +1,16 @@
-//! The keyboard of a trial: whole lines, because the terminal stays as it is.
+//! Where answers come from: the keyboard, by whole lines, because the terminal stays as it is; or a program.
 
+use crate::poll::{self, For};
 use std::io::{self, IsTerminal as _, Read as _};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
 
-/// A terminal that somebody may answer on.
-pub(super) struct Keys(io::Stdin);
+/// Standard input, where somebody may answer.
+pub(super) struct Keys {
+    stdin: io::Stdin,
+    /// An answer counts without a question.
+    pub(super) unasked: bool,
+}
 
 /// What came from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +30,25 @@ impl Keys {
         let stdin = io::stdin();
         // SAFETY: both take no pointers.
         let foreground = unsafe { libc::tcgetpgrp(libc::STDIN_FILENO) == libc::getpgrp() };
-        (stdin.is_terminal() && io::stderr().is_terminal() && foreground).then_some(Self(stdin))
+        (stdin.is_terminal() && io::stderr().is_terminal() && foreground)
+            .then_some(Self { stdin, unasked: false })
+    }
+
+    /// The program that attends, whatever its input is: when it dies, the input ends.
+    pub(super) fn of_program() -> Self {
+        Self { stdin: io::stdin(), unasked: true }
+    }
+
+    /// An answer is waiting, or the input has ended.
+    pub(super) fn has_something(&self) -> bool {
+        let ready = poll::wait(&[(self.as_fd(), For::Reading)], Instant::now());
+        ready.is_ok_and(|ready| ready.contains(&true))
     }
 
     /// What was typed; to be called when the descriptor is readable.
     pub(super) fn read(&self) -> Key {
         let mut line = [0; 256];
-        match self.0.lock().read(&mut line) {
+        match self.stdin.lock().read(&mut line) {
             Ok(0) => Key::Closed,
             Ok(count) => Key::of(&line[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Key::Other,
@@ -53,7 +71,7 @@ impl Key {
 
 impl AsFd for Keys {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.stdin.as_fd()
     }
 }
 

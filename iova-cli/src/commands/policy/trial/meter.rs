@@ -3,10 +3,10 @@
 use iova_core::inventory::Inventory;
 use iova_core::model::{Alloc, Device, Latency, Model, OrderLatency, Unknown};
 use iova_core::sample::Sample;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The device over one stretch of time. Names and definitions are those of `iova report`.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Phase {
     pub(crate) duration_s: f64,
     pub(crate) policy: PhasePolicy,
@@ -16,17 +16,17 @@ pub(crate) struct Phase {
     pub(crate) quality: Vec<String>,
 }
 
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PhasePolicy {
     pub(crate) effective_high_ratio: Option<f64>,
 }
 
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PhaseFaults {
     pub(crate) count: Option<u64>,
 }
 
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PhaseAlloc {
     pub(crate) count: u64,
     pub(crate) failed: u64,
@@ -44,6 +44,15 @@ impl Phase {
         let figures = model.figures(None);
         let device = figures.devices.into_iter().find(|device| device.bdf == bdf).unwrap_or_default();
         Self { duration_s: figures.duration_s, quality: figures.quality.notes, ..Self::from(device) }
+    }
+
+    /// Without histograms and sizes: what is told once a second.
+    pub(crate) fn brief(&self) -> Self {
+        let mut brief = self.clone();
+        brief.alloc.latency_by_order.clear();
+        brief.alloc.latency_ns.buckets.clear();
+        brief.alloc.large_latency_ns.buckets.clear();
+        brief
     }
 
     /// Addresses below 4 GiB.

@@ -8,12 +8,14 @@ mod leash;
 mod meter;
 mod record;
 mod screen;
+mod told;
 mod verdict;
 mod watch;
 
 pub(crate) use document::{Outcome, TrialReport};
 pub(crate) use meter::Phase;
 pub(crate) use screen::View;
+pub(crate) use told::{Figures, Summary, Told};
 
 use super::door::{self, Door};
 use super::host::{self, Target};
@@ -78,7 +80,7 @@ pub(super) fn run(args: &TryArgs, format: Format, term: Term, errors: Term) -> R
     let host = HostFigures::new(&inventory, live.sac_control(&inventory));
     let control = Control::open(live.kernel().ok()).map_err(host::stop)?;
     let setting = Setting { args, inventory, device, host, control, signals };
-    let mut screen = Screen::new(format, errors, !args.command.is_empty());
+    let mut screen = Screen::new(args, format, errors);
 
     let plan = plan(&setting, &mut live)?;
     let request = plan.request().map_err(|why| not_advisable(why, &setting.device.bdf))?;
@@ -87,6 +89,9 @@ pub(super) fn run(args: &TryArgs, format: Format, term: Term, errors: Term) -> R
     say_what_is_not_guarded(args, &live.unmeasured(), &mut screen);
     stay_in_memory();
     let before = measure_before(&setting, &mut live, &mut screen)?;
+    if args.attended && Keys::of_program().has_something() {
+        return Err(Stop::no("called off before anything was changed"));
+    }
     let journal = Journal::new(&live.kernel()?.root, &setting.device, args.reason.text.clone());
     record::begin(&journal, args.policy);
     let mut ended = attempt(&setting, &mut live, &plan, &request, before, screen)?;
@@ -94,7 +99,8 @@ pub(super) fn run(args: &TryArgs, format: Format, term: Term, errors: Term) -> R
     Journal::collect(live.kernel().ok());
     let child = ended.child.take().map(|child| reap(child, &setting.signals));
     let report = report(&setting, &live, &plan, ended, child);
-    output::print(&renderer(format, term).trial(&report)?)?;
+    let text = if args.attended { over(&report)? } else { renderer(format, term).trial(&report)? };
+    output::print(&text)?;
     Ok(if report.outcome == Outcome::Kept { Exit::Done } else { Exit::No })
 }
 
@@ -175,7 +181,7 @@ fn attempt(
     if let Err(error) = &door {
         screen.say(&format!("`iova policy confirm` will not work ({}: {error})", door::PLACE));
     }
-    let keys = Keys::open();
+    let keys = if args.attended { Some(Keys::of_program()) } else { Keys::open() };
     announce(setting, &lease, keys.is_some(), door.is_ok(), &mut screen);
     let child = match args.command.as_slice() {
         [] => None,
@@ -221,6 +227,11 @@ fn attempt(
     })
 }
 
+/// The last line for the program that attends.
+fn over(report: &TrialReport) -> Result<String, Stop> {
+    serde_json::to_string(&Told::Over { report }).map(|line| line + "\n").map_err(Stop::internal)
+}
+
 /// When the trial ends by itself.
 fn end(args: &TryArgs, now: Instant) -> Option<Instant> {
     match (args.length, args.command.is_empty()) {
@@ -254,6 +265,7 @@ fn announce(setting: &Setting<'_>, lease: &Lease, asks: bool, door: bool, screen
     let confirm = format!("`iova policy confirm {}`", target.handle());
     let end = args.length.unwrap_or(DEFAULT_LENGTH);
     let sentence = match (asks, args.command.is_empty()) {
+        _ if args.attended => return,
         (true, true) => format!("press Enter to decide; in {end:?} you are asked; Ctrl-C takes it back"),
         (true, false) => "when the command ends, you are asked; Ctrl-C takes it back".to_owned(),
         (false, _) if args.keep_if_ok => "it is kept if the command succeeds".to_owned(),

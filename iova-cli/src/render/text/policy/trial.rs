@@ -1,7 +1,8 @@
 //! `iova policy try`: the live view, the line for logs, and the summary.
 
 use super::{clock, effective, state, title};
-use crate::commands::policy::{Outcome, Phase, TrialReport, View};
+use crate::commands::policy::{Outcome, TrialReport, View};
+use crate::render::phase::{FIGURES, LARGE, count, ns};
 use crate::render::text::head;
 use crate::render::text::page::{Page, Style};
 use crate::render::text::short;
@@ -9,45 +10,17 @@ use crate::render::text::table::{Align, Cell, Column, Table};
 use iova_core::metric::Unit;
 use iova_core::model::{LARGE_ORDER, Latency};
 
-/// A figure of a phase, with its name.
-type Figure = (&'static str, fn(&Phase) -> String);
-
-fn count(value: impl Into<Option<u64>>) -> String {
-    Unit::Count.render(value.into().map(|value| value as f64))
-}
-
-fn ns(value: Option<u64>) -> String {
-    Unit::Nanoseconds.render(value.map(|value| value as f64))
-}
-
-const FIGURES: &[Figure] = &[
-    ("time", |phase| Unit::Seconds.render(Some(phase.duration_s))),
-    ("allocations", |phase| count(phase.alloc.count)),
-    ("p50", |phase| ns(phase.alloc.latency_ns.p50)),
-    ("p90", |phase| ns(phase.alloc.latency_ns.p90)),
-    ("p99", |phase| ns(phase.alloc.latency_ns.p99)),
-    ("max", |phase| ns(phase.alloc.latency_ns.max)),
-    ("slow", |phase| Unit::Ratio.render(phase.alloc.slow_ratio)),
-    ("high", |phase| Unit::Ratio.render(phase.policy.effective_high_ratio)),
-    ("SAC failures", |phase| count(phase.alloc.sac_failed)),
-    ("no address", |phase| count(phase.alloc.failed)),
-    ("faults", |phase| count(phase.faults.count)),
-];
-
 /// While it runs, on a terminal.
 pub(in crate::render::text) fn view(page: &mut Page, view: &View<'_>) {
     page.words(Style::Strong, &head(view));
     let mut columns =
         vec![column("", Align::Left), column("before", Align::Right), column("since", Align::Right)];
     columns.push(column("last second", Align::Right));
-    let rows = FIGURES.iter().map(|(name, figure)| {
+    let rows = FIGURES.iter().chain([&LARGE]).map(|(name, figure)| {
         let cells = [figure(view.before), figure(view.after), figure(view.last)];
         std::iter::once(Cell::plain(*name)).chain(cells.map(Cell::plain)).collect()
     });
-    let mut rows: Vec<Vec<Cell>> = rows.collect();
-    let large = [view.before, view.after, view.last].map(|phase| ns(phase.alloc.large_latency_ns.p99));
-    rows.push(std::iter::once(Cell::plain("p99 of large")).chain(large.map(Cell::plain)).collect());
-    Table { columns, rows }.write(page);
+    Table { columns, rows: rows.collect() }.write(page);
 }
 
 fn head(view: &View<'_>) -> Vec<String> {
@@ -105,12 +78,12 @@ pub(in crate::render::text) fn write(page: &mut Page, report: &TrialReport) {
 }
 
 fn outcome(page: &mut Page, report: &TrialReport) {
-    let (style, word) = match report.outcome {
-        Outcome::Kept => (Style::Good, "kept"),
-        Outcome::Reverted => (Style::Warn, "taken back"),
-        Outcome::Quarantined => (Style::Bad, "taken back, in quarantine"),
+    let style = match report.outcome {
+        Outcome::Kept => Style::Good,
+        Outcome::Reverted => Style::Warn,
+        Outcome::Quarantined => Style::Bad,
     };
-    page.wrapped(style, &format!("{word}: "), &report.why);
+    page.wrapped(style, &format!("{}: ", report.outcome.word()), &report.why);
     let staged = report.staged;
     let mut facts = vec![
         format!("lasted {}", Unit::Seconds.render(Some(report.lasted_s))),

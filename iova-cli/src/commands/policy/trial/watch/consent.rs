@@ -1,6 +1,7 @@
 //! Who may say that a policy stays, and who says no: the terminal, `iova policy confirm`, the command, signals.
 
 use super::super::keys::Key;
+use super::super::leash::ANSWER;
 use super::super::verdict::{No, Verdict};
 use super::Watch;
 use crate::commands::policy::door::{Answer, Door, Visit};
@@ -70,13 +71,13 @@ impl Watch<'_> {
             return self.lost(error).map(Some);
         }
         self.seen.asking = true;
-        self.screen.prompt(&format!("Keep {} for {}? [y/N] ", self.options.policy, self.device.bdf));
+        self.screen.ask(self.options.policy, &self.device.bdf, ANSWER);
         Ok(None)
     }
 
     pub(super) fn key(&mut self) -> Result<Option<Verdict>, Stop> {
         let Some(keys) = &self.keys else { return Ok(None) };
-        match (keys.read(), self.seen.asking) {
+        match (keys.read(), self.seen.asking || keys.unasked) {
             (Key::Closed, _) => Ok(Some(Verdict::Not(No::InputEnded))),
             (_, false) => self.ask(No::NobodyToAsk),
             (Key::Yes, true) => self.keep("the user at the terminal".to_owned(), None).map(Some),
