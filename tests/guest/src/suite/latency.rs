@@ -23,7 +23,7 @@ use crate::{Outcome, Test};
 pub(crate) const TESTS: &[(&str, Test)] =
     &[("latency.map_and_unmap", map_and_unmap), ("latency.slow_allocation", slow_allocation)];
 
-const RUNS: usize = 5;
+const RUNS: usize = 10;
 /// Half a bucket of the histogram.
 const BUCKET_ERROR: f64 = 0.0625;
 const QUANTILES: [&str; 2] = ["p50", "p99"];

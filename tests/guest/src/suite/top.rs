@@ -20,14 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SIZE: (NonZeroU16, NonZeroU16) = (vt100::Parser::DEFAULT_ROWS, vt100::Parser::DEFAULT_COLS);
 
 /// Both ends of a pseudo-terminal, and what is on its screen.
-struct Pty {
+pub(crate) struct Pty {
     ours: File,
     theirs: OwnedFd,
     screen: vt100::Parser,
 }
 
 impl Pty {
-    fn open() -> Result<Self> {
+    pub(crate) fn open() -> Result<Self> {
         let (mut ours, mut theirs) = (-1, -1);
         let size = libc::winsize { ws_row: SIZE.0.get(), ws_col: SIZE.1.get(), ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: two places for descriptors, no name, no settings, and a size to read.
@@ -49,7 +49,7 @@ impl Pty {
         Ok(Self { ours: File::from(ours), theirs, screen: vt100::Parser::new(SIZE.0, SIZE.1, 0) })
     }
 
-    fn start(&self, args: &[&str]) -> Result<Child> {
+    pub(crate) fn start(&self, args: &[&str]) -> Result<Child> {
         let end = || self.theirs.try_clone().map(Stdio::from);
         let mut command = Command::new("iova");
         command.args(args).env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
@@ -65,12 +65,12 @@ impl Pty {
         command.spawn().context("starting iova")
     }
 
-    fn press(&mut self, keys: &str) -> Result<()> {
+    pub(crate) fn press(&mut self, keys: &str) -> Result<()> {
         self.ours.write_all(keys.as_bytes()).context("typing")
     }
 
     /// Reads until the screen is so.
-    fn until(&mut self, what: &str, so: impl Fn(&str) -> bool) -> Result<()> {
+    pub(crate) fn until(&mut self, what: &str, so: impl Fn(&str) -> bool) -> Result<()> {
         let start = Instant::now();
         while !so(&self.screen.screen().contents()) {
             ensure!(start.elapsed() < PATIENCE, "no {what}, but {}", self.screen.screen().contents());
@@ -79,12 +79,12 @@ impl Pty {
         Ok(())
     }
 
-    fn shows(&mut self, text: &str) -> Result<()> {
+    pub(crate) fn shows(&mut self, text: &str) -> Result<()> {
         self.until(text, |screen| screen.contains(text))
     }
 
     /// True while a program has the screen to itself.
-    fn is_taken(&self) -> bool {
+    pub(crate) fn is_taken(&self) -> bool {
         self.screen.screen().alternate_screen()
     }
 
@@ -103,7 +103,7 @@ impl Pty {
     }
 
     /// How the terminal is set: flags of input, output, control and local modes.
-    fn settings(&self) -> Result<[libc::tcflag_t; 4]> {
+    pub(crate) fn settings(&self) -> Result<[libc::tcflag_t; 4]> {
         // SAFETY: zeroes are a valid termios.
         let mut termios: libc::termios = unsafe { std::mem::zeroed() };
         // SAFETY: a terminal of ours, and a termios to write to.
@@ -112,7 +112,7 @@ impl Pty {
         Ok([termios.c_iflag, termios.c_oflag, termios.c_cflag, termios.c_lflag])
     }
 
-    fn wait(&mut self, child: &mut Child) -> Result<i32> {
+    pub(crate) fn wait(&mut self, child: &mut Child) -> Result<i32> {
         let start = Instant::now();
         loop {
             // Who writes to a full terminal would never end.

@@ -5,12 +5,13 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::fs::File;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 
+use super::device::PATIENCE;
 use super::random::Random;
 use crate::Outcome;
 
@@ -23,6 +24,9 @@ const LARGEST: usize = 512 << 10;
 const SIZES: [usize; 8] = [4 << 10, 4 << 10, 8 << 10, 16 << 10, 64 << 10, 128 << 10, 256 << 10, LARGEST];
 /// Each thread's own part of the disk. The disk is memory of the host.
 const PART: usize = 8 << 20;
+
+/// Requests that a load makes at least: reads and writes are even, so that there are 100 of each.
+const LEAST: u64 = 300;
 
 /// What a load came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,21 +42,27 @@ pub(super) struct Tally {
 /// Threads at work until [`Load::stop`], or until this is dropped.
 pub(super) struct Load {
     stop: Arc<AtomicBool>,
+    /// Requests that are done.
+    done: Arc<AtomicU64>,
     threads: Vec<JoinHandle<Result<Tally>>>,
 }
 
 impl Load {
     pub(super) fn start(threads: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let spawn = |index| {
-            let stop = stop.clone();
-            std::thread::spawn(move || Worker::new(index)?.run(&stop))
+            let (stop, done) = (stop.clone(), done.clone());
+            std::thread::spawn(move || Worker::new(index)?.run(&stop, &done))
         };
-        Self { threads: (0..threads).map(spawn).collect(), stop }
+        Self { threads: (0..threads).map(spawn).collect(), stop, done }
     }
 
-    /// Lets every thread end its request, and read its part once more as a whole.
+    /// Lets every thread end its request, and read its part once more as a whole; not before something was done.
     pub(super) fn stop(mut self) -> Result<Tally> {
+        let start = Instant::now();
+        while self.done.load(Relaxed) < LEAST && start.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         self.join()
     }
 
@@ -99,7 +109,6 @@ impl Tally {
 /// The load itself: it finds the one block that somebody else has written, and nothing else.
 pub(super) fn load_finds_a_wrong_block() -> Result<Outcome> {
     let honest = Load::start(2);
-    std::thread::sleep(Duration::from_millis(500));
     honest.stop()?.is_clean()?;
 
     let mut worker = Worker::new(0)?;
@@ -136,11 +145,16 @@ impl Worker {
         })
     }
 
-    fn run(mut self, stop: &AtomicBool) -> Result<Tally> {
+    fn run(mut self, stop: &AtomicBool, done: &AtomicU64) -> Result<Tally> {
         while !stop.load(Relaxed) {
             let size = SIZES[self.random.below(SIZES.len())];
             let first = self.random.below((PART - size) / BLOCK + 1);
-            if self.random.below(2) == 0 { self.write(first, size) } else { self.read(first, size) }
+            if self.random.below(2) == 0 {
+                self.write(first, size)
+            } else {
+                self.read(first, size)
+            }
+            done.fetch_add(1, Relaxed);
         }
         for first in (0..PART / BLOCK).step_by(LARGEST / BLOCK) {
             self.read(first, LARGEST);

@@ -13,6 +13,7 @@ mod host;
 mod lease;
 mod life;
 mod random;
+mod screen;
 mod selfcheck;
 mod slab;
 mod stock;
@@ -33,6 +34,8 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("policy_try.refusals_are_clear", attempt::refusals),
     ("policy_try.kill_reverts", attempt::killed),
     ("policy_try.expiry_reverts", attempt::expired),
+    ("policy_top.tried_kept_and_taken_back", screen::tried),
+    ("policy_top.killed", screen::killed),
     ("policy_cap.32_bits", cap::low),
     ("policy_cap.36_bits", cap::middle),
     ("policy_cap.43_bits", cap::high),
