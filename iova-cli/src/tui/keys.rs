@@ -15,6 +15,8 @@ pub(crate) enum Key {
     Enter,
     Escape,
     Backspace,
+    Tab,
+    BackTab,
     Interrupt,
 }
 
@@ -40,6 +42,12 @@ pub(crate) enum Action {
     Earlier,
     Later,
     Findings,
+    NextPane,
+    PaneBefore,
+    ZoomIn,
+    ZoomOut,
+    Lower,
+    Higher,
 }
 
 /// Where a key has a meaning.
@@ -47,8 +55,18 @@ pub(crate) enum Action {
 pub(crate) enum Place {
     Everywhere,
     Overview,
+    /// One device, whatever is shown of it.
     Device,
+    /// The map of its space.
+    Space,
     Findings,
+}
+
+impl Place {
+    /// True if a key of `self` has its meaning in `place`.
+    fn holds_in(self, place: Self) -> bool {
+        self == place || self == Everywhere || (self, place) == (Device, Space)
+    }
 }
 
 /// One line of the help.
@@ -75,7 +93,7 @@ const fn key(
 }
 
 use Key::Char;
-use Place::{Device, Everywhere, Overview};
+use Place::{Device, Everywhere, Overview, Space};
 
 /// All keys, in the order of the footer.
 pub(crate) const BINDINGS: &[Binding] = &[
@@ -94,6 +112,12 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key(Overview, Action::Reverse, &[Char('r')], "r", "", "turn the order round"),
     key(Overview, Action::Filter, &[Char('/')], "/", "filter", "show only what has this text"),
     key(Overview, Action::Idle, &[Char('i')], "i", "idle", "show or hide devices that do nothing"),
+    key(Device, Action::NextPane, &[Key::Tab], "Tab", "next pane", "the next pane"),
+    key(Device, Action::PaneBefore, &[Key::BackTab], "S-Tab", "", "the pane before"),
+    key(Space, Action::ZoomIn, &[Char('+'), Char('=')], "+", "zoom", "half the addresses, closer"),
+    key(Space, Action::ZoomOut, &[Char('-')], "-", "out", "twice the addresses"),
+    key(Space, Action::Lower, &[Key::Left, Char('H')], "Left H", "lower", "to lower addresses"),
+    key(Space, Action::Higher, &[Key::Right, Char('L')], "Right L", "higher", "to higher addresses"),
     key(Everywhere, Action::Findings, &[Char('f')], "f", "findings", "what is wrong, and what to do"),
     key(Everywhere, Action::Pause, &[Char('p'), Char(' ')], "p", "pause", "hold the screen still, or go on"),
     key(Everywhere, Action::Earlier, &[Char('['), Char(',')], "[", "earlier", "one interval back"),
@@ -104,19 +128,18 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key(Everywhere, Action::PageDown, &[Key::PageDown], "PgDn", "", "a page down"),
     key(Everywhere, Action::First, &[Key::Home, Char('g')], "Home g", "", "to the first"),
     key(Everywhere, Action::Last, &[Key::End, Char('G')], "End G", "", "to the last"),
-    key(Device, Action::Back, &[Key::Left], "Left", "", "back to the overview"),
     key(Everywhere, Action::Quit, &[Char('q'), Key::Interrupt], "q", "quit", "quit"),
 ];
 
 /// What a key does in a place.
 pub(crate) fn action(key: Key, place: Place) -> Option<Action> {
-    let here = |binding: &&Binding| binding.place == place || binding.place == Everywhere;
+    let here = |binding: &&Binding| binding.place.holds_in(place);
     BINDINGS.iter().filter(here).find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
 }
 
 /// The keys of a place, in order.
 pub(crate) fn of(place: Place) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(move |binding| binding.place == place || binding.place == Everywhere)
+    BINDINGS.iter().filter(move |binding| binding.place.holds_in(place))
 }
 
 #[cfg(test)]
@@ -125,7 +148,7 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
-        for place in [Overview, Device, Place::Findings] {
+        for place in [Overview, Device, Space, Place::Findings] {
             let keys: Vec<Key> = of(place).flat_map(|binding| binding.keys).copied().collect();
             for (index, key) in keys.iter().enumerate() {
                 assert!(!keys[..index].contains(key), "{key:?} in {place:?}");

@@ -6,8 +6,10 @@ mod foot;
 mod head;
 mod heat;
 mod help;
+mod lines;
 mod overview;
 mod pen;
+mod spark;
 mod strip;
 
 use super::state::{Screen, State};

@@ -1,93 +1,107 @@
-//! One device: its figures, its latencies over time, its space.
+//! One device, a pane at a time.
 
-use super::super::columns::COLUMNS;
+mod calls;
+mod events;
+mod space;
+mod summary;
+
 use super::super::history::Row;
+use super::super::pane::Pane;
 use super::super::state::State;
 use super::super::theme::Role;
 use super::pen::Pen;
-use super::{heat, strip};
+use super::{head, heat};
 use iova_core::metric::Unit;
 use iova_core::model::{Device, Domain, Report};
 
-/// Lines that the map and its heading need.
-const MAP: u16 = 6;
+/// From this width on, two columns stand side by side.
+const TWO_COLUMNS: u16 = 76;
 
 pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) {
-    let Some(row) = state.moment().and_then(|moment| moment.row(bdf)) else {
-        pen.put(0, 1, Role::Warning, &format!("{bdf} is not there any more, or was not yet: Esc goes back"));
-        return;
-    };
-    let y = title(row, pen);
-    let y = figures(row, y, pen);
-    let (width, height) = (pen.width(), pen.height());
-    let map = if height >= y + MAP + 4 { MAP } else { 0 };
-    let room = height.saturating_sub(y + map);
-    latencies(state, bdf, &mut pen.part(0, y, width, room));
-    let (device, domain) = now(state, bdf);
-    if map > 0 {
-        let top = height - map;
-        pen.put(0, top, Role::Strong, "space below 4 GiB, now");
-        if let Some(device) = device {
-            sizes(device, top, pen);
+    let row = state.moment().and_then(|moment| moment.row(bdf));
+    title(state, bdf, row, pen);
+    let (width, height) = (pen.width(), pen.height().saturating_sub(1));
+    let body = &mut pen.part(0, 1, width, height);
+    match (state.pane, row) {
+        (Pane::Events, _) => events::draw(state, bdf, body),
+        (_, None) => {
+            let text = "This device is not there any more, or was not yet. Esc goes back.";
+            body.wrap(0, 0, Role::Warning, text);
         }
-        strip::draw(domain, &mut pen.part(0, top + 1, width, map - 1));
+        (Pane::Device, Some(row)) => summary::draw(state, row, body),
+        (Pane::Space, _) => space::draw(state, bdf, body),
+        (Pane::Calls, _) => calls::draw(state, bdf, body),
     }
 }
 
-fn title(row: &Row, pen: &mut Pen<'_>) -> u16 {
+/// Which panes there are, the shown one in brackets, and whose.
+fn title(state: &State, bdf: &str, row: Option<&Row>, pen: &mut Pen<'_>) {
+    let mut x = 0;
+    for pane in Pane::ALL {
+        x = match pane == state.pane {
+            true => pen.put(x, 0, Role::Cursor, &format!("[{}]", pane.name())) + 1,
+            false => pen.put(x, 0, Role::Dim, pane.name()) + 1,
+        };
+    }
+    x = pen.put(x, 0, Role::Strong, bdf);
+    let Some(row) = row else { return };
     let who = &row.who;
-    let x = pen.put(0, 0, Role::Strong, &format!("{}  {}", who.bdf, who.name));
-    let approximate = if row.approximate { "  (figures are approximate)" } else { "" };
-    pen.put(x + 2, 0, Role::Plain, &format!("driver {}  policy {}{approximate}", who.driver, who.policy));
-    1
+    x = pen.put(x + 2, 0, Role::Strong, &who.name);
+    x = pen.put(x + 2, 0, Role::Plain, &format!("driver {}  policy {}", who.driver, who.policy));
+    if row.approximate {
+        pen.put(x + 2, 0, Role::Warning, "(figures are approximate)");
+    }
 }
 
-/// All columns of the overview, with their names.
-fn figures(row: &Row, y: u16, pen: &mut Pen<'_>) -> u16 {
-    let (mut x, mut y) = (0, y);
-    for (index, column) in COLUMNS.iter().enumerate() {
-        let text = column.render(row.value(index));
-        let length = (column.title.len() + text.chars().count() + 1) as u16;
-        if x > 0 && x + length > pen.width() {
-            (x, y) = (0, y + 1);
-        }
-        x = pen.put(x, y, Role::Dim, column.title);
-        x = pen.put(x + 1, y, Role::Plain, &text) + 3;
-    }
-    y + 1
+/// What is true now; of this, the past keeps nothing.
+struct Now<'a> {
+    report: &'a Report,
+    device: &'a Device,
+    domain: Option<&'a Domain>,
 }
 
-fn latencies(state: &State, bdf: &str, pen: &mut Pen<'_>) {
-    if pen.height() < 2 {
-        return;
+impl<'a> Now<'a> {
+    fn of(report: &'a Report, bdf: &str) -> Option<Self> {
+        let device = report.devices.iter().find(|device| device.bdf == bdf)?;
+        Some(Self { report, device, domain: report.domain_of(device) })
     }
-    let (width, height) = (pen.width(), pen.height());
-    pen.put(0, 0, Role::Strong, "latency of allocations over time: newest at the right");
+}
+
+/// The last interval.
+fn now<'a>(state: &'a State, bdf: &str) -> Option<Now<'a>> {
+    Now::of(&state.history.newest.as_ref()?.interval, bdf)
+}
+
+/// The last ten to twenty seconds.
+fn lately<'a>(state: &'a State, bdf: &str) -> Option<Now<'a>> {
+    Now::of(&state.history.newest.as_ref()?.lately, bdf)
+}
+
+/// To be said of what is only known of now, while the screen shows the past.
+fn not_then(state: &State) -> String {
+    match state.steps_back() {
+        0 => String::new(),
+        steps => format!(" (not {})", head::ago(state, steps)),
+    }
+}
+
+/// The intervals of a chart, oldest first; those without the device are `None`.
+fn timeline<'a>(state: &'a State, bdf: &str, width: u16) -> Vec<Option<&'a Row>> {
     let columns = usize::from(width.saturating_sub(heat::SCALE));
-    let moments: Vec<_> = state.history.until(state.steps_back(), columns).collect();
-    heat::draw(&moments, bdf, &mut pen.part(0, 1, width, height - 1));
+    let moments = state.history.until(state.steps_back(), columns);
+    moments.map(|moment| moment.row(bdf)).collect()
 }
 
-/// Orders of pages, as sizes.
-fn sizes(device: &Device, y: u16, pen: &mut Pen<'_>) {
-    let total = device.alloc.count.max(1) as f64;
-    let mut orders = device.alloc.by_order.clone();
-    orders.sort_by_key(|entry| std::cmp::Reverse(entry.count));
-    let text: Vec<_> = orders
-        .iter()
-        .take(4)
-        .map(|entry| {
-            let size = Unit::Bytes.render(Some((4096_u64 << entry.order) as f64));
-            format!("{size} {}", Unit::Ratio.render(Some(entry.count as f64 / total)))
-        })
-        .collect();
-    pen.put_right(pen.width(), y, Role::Dim, &text.join("  "));
-}
-
-/// What is true now; the past has no map.
-fn now<'a>(state: &'a State, bdf: &str) -> (Option<&'a Device>, Option<&'a Domain>) {
-    let report: Option<&Report> = state.history.newest.as_ref().map(|step| &step.interval);
-    let device = report.and_then(|report| report.devices.iter().find(|device| device.bdf == bdf));
-    let domain = report.zip(device).and_then(|(report, device)| report.domain_of(device));
-    (device, domain)
+/// "29.0 s until now", of a chart of that width.
+fn span(state: &State, width: u16) -> String {
+    let columns = usize::from(width.saturating_sub(heat::SCALE));
+    let mut moments = state.history.until(state.steps_back(), columns).map(|moment| moment.ns);
+    let first = moments.next();
+    let last = moments.last().or(first);
+    let seconds = first.zip(last).map(|(first, last)| last.saturating_sub(first) as f64 / 1e9);
+    let end = match state.steps_back() {
+        0 => "now".to_owned(),
+        steps => head::ago(state, steps),
+    };
+    format!("{} until {end}", Unit::Seconds.render(seconds))
 }
