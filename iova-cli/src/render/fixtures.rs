@@ -1,7 +1,7 @@
 //! Synthetic reports for the tests of the faces: what a lab or a customer would send, checked in as code.
 
 use iova_core::inventory::{Configured, Device, DomainType, Host, Inventory};
-use iova_core::model::{Command, HostFigures, Model, Report, SacControl};
+use iova_core::model::{Command, HostFigures, Incident, Model, Report, SacControl};
 use iova_core::sample::{
     AllocCounters, DeviceCounters, DomainCounters, Event, FreeCounters, Histogram, Quality, Sample, What,
 };
@@ -110,18 +110,18 @@ fn domain(number: u64, lock: &[(u64, u64)]) -> DomainCounters {
 fn state(number: u64, live: u64, cached: u64, pending: u64) -> DomainState {
     let range = |pfn_lo, pages, kind| Range { pfn_lo, pfn_hi: pfn_lo + pages - 1, kind };
     let free = LOW_PAGES - RESERVED - live - cached - pending;
-    let top = LOW_PAGES - 1000;
+    let ranges = vec![
+        range(1, live.min(0x3_0000), RangeKind::Live),
+        range(0x3_4000, cached.max(1), RangeKind::Cached),
+        range(0x4_0000, RESERVED - 256, RangeKind::Reserved),
+        range(0xf_ee00, 256, RangeKind::Reserved),
+        range(LOW_PAGES - 1000, pending.clamp(1, 1000), RangeKind::Pending),
+    ];
     DomainState {
         iovad: number << 8,
         group: Some(number as u32),
         granule: 4096,
-        ranges: vec![
-            range(0x4_0000, RESERVED - 256, RangeKind::Reserved),
-            range(0xf_ee00, 256, RangeKind::Reserved),
-            range(1, live.min(0x3_0000), RangeKind::Live),
-            range(0x3_4000, cached.max(1), RangeKind::Cached),
-            range(top, pending.max(1), RangeKind::Pending),
-        ],
+        ranges,
         nodes: live / 2,
         low: LowSpace {
             reserved: RESERVED,
@@ -140,6 +140,29 @@ fn state(number: u64, live: u64, cached: u64, pending: u64) -> DomainState {
         max32_alloc_pages: LOW_PAGES,
         consistency: Consistency::Stable,
     }
+}
+
+/// The same, in pieces: holes of up to 120 pages everywhere.
+fn in_pieces(pages: std::ops::Range<u64>) -> Vec<Range> {
+    let (used, holes) = ([40, 200, 64, 16, 128, 90], [3, 17, 1, 60, 8, 120, 5]);
+    let mut ranges = Vec::new();
+    let mut next = pages.start;
+    for turn in 0.. {
+        let end = next + used[turn % used.len()];
+        if end > pages.end {
+            break;
+        }
+        let kind = match turn % 9 {
+            4 => RangeKind::Cached,
+            7 => RangeKind::Pending,
+            _ => RangeKind::Live,
+        };
+        ranges.push(Range { pfn_lo: next, pfn_hi: end - 1, kind });
+        // The higher, the fuller: the allocator begins at the top.
+        let sparse = 1 + (pages.end - next) / 0x1_8000;
+        next = end + holes[turn % holes.len()] * sparse.min(2);
+    }
+    ranges
 }
 
 fn blocks(free: u64) -> [u64; ORDERS] {
@@ -184,6 +207,11 @@ pub(crate) fn cliff() -> Report {
     nvme.alloc.high = 100_100;
     let mut eth = counters(2, &[(0, 1_204_411), (1, 330)], &[(390, 1_150_000), (640, 54_000), (2_600, 741)]);
     eth.alloc.slow = 700;
+    let quicker = What::SlowCall {
+        duration_ns: 251_000,
+        size: 131_072,
+        stack: ["alloc_iova+0x1f1", "iommu_dma_alloc+0x6c", "dma_alloc_attrs+0x4a"].map(Into::into).to_vec(),
+    };
     let slow = What::SlowCall {
         duration_ns: 2_100_000,
         size: 524_288,
@@ -201,13 +229,17 @@ pub(crate) fn cliff() -> Report {
         devices: vec![eth, nvme],
         domains: vec![domain(2, &[(800, 40)]), domain(3, &[(90_000, 30_000), (1_400_000, 20)])],
         quality: Quality { alloc_sampling: 1, free_sampling: 1, inner_unowned: 12, ..Quality::default() },
-        events: vec![Event { ns: 1, cpu: 0, dev: 3, iovad: 0x300, what: slow }],
+        events: [slow, quicker].map(|what| Event { ns: 1, cpu: 0, dev: 3, iovad: 0x300, what }).to_vec(),
         ..Sample::default()
     };
     let mut nvme_state = state(3, 201_000, 9_000, 30_000);
     nvme_state.low.aligned_blocks = [0; ORDERS];
     nvme_state.low.aligned_blocks[..8].copy_from_slice(&[92_000, 30_000, 9_000, 1_400, 300, 61, 7, 0]);
     nvme_state.low.largest_gap = 120;
+    nvme_state.ranges.retain(|range| range.kind == RangeKind::Reserved);
+    nvme_state.ranges.extend(in_pieces(1..0x4_0000));
+    nvme_state.ranges.extend(in_pieces(0xf_ef00..LOW_PAGES));
+    nvme_state.ranges.sort_by_key(|range| range.pfn_lo);
     nvme_state.max32_alloc_pages = 128;
     let end = Snapshot {
         ns: 0,
@@ -218,6 +250,31 @@ pub(crate) fn cliff() -> Report {
     let argv = ["fio", "randread.fio", "--runtime=10"].map(Into::into).to_vec();
     report.command = Some(Command { argv, exit_code: Some(0), signal: None });
     report
+}
+
+/// What the probes told of the disk in the second that ends at `ns`: something new in every third.
+pub(crate) fn incidents(ns: u64) -> Vec<Incident> {
+    let size = 524_288;
+    let seen = |before: u64, count, last, sizes| Incident {
+        ns: ns.saturating_sub(before),
+        device: "0000:01:00.0".into(),
+        count,
+        last,
+        sizes,
+    };
+    match ns / SECOND % 3 {
+        0 => vec![
+            seen(70_000_000, 37, What::SacFailed { size }, Some((131_072, size))),
+            seen(10_000_000, 1, What::FellBack { addr: 0xffff_fff8_0000, size }, Some((size, size))),
+        ],
+        1 => vec![seen(300_000_000, 4, What::CacheFlush, None)],
+        _ if ns / SECOND == 17 => {
+            let fault = What::Fault { addr: 0xdead_8000, bdf: None, reason: Some(6), read: Some(false) };
+            let failed = What::AllocFailed { size, limit: 0xffff_ffff };
+            vec![seen(900_000_000, 2, fault, None), seen(5_000_000, 1, failed, Some((size, size)))]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// 6.12, default profile, everything as it should be, a little data lost.

@@ -2,8 +2,10 @@
 
 use iova_core::model::Space;
 use iova_core::snapshot::RangeKind;
+use std::ops::Range;
 
-const LOW_END: u64 = 1 << 32;
+/// Where the space below 4 GiB ends.
+pub(crate) const LOW_END: u64 = 1 << 32;
 
 /// What a cell shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,25 +45,48 @@ impl Cell {
     }
 }
 
-/// A cell shows what holds most of it; if most of it is free, only whether anything is used at all.
+/// The whole space below 4 GiB. A cell shows what holds most of it; if most of it is free, only whether anything is used
+/// at all.
 pub(crate) fn cells(space: &Space, count: usize) -> Vec<Cell> {
-    let (pages, count_pages) = (LOW_END / space.granule.max(1), count.max(1) as u64);
-    // Where a cell begins: cells of a map of any width have the same size but for one page.
-    let begin = |cell: u64| cell * pages / count_pages;
-    let mut held = vec![[0_u64; KINDS.len()]; count];
-    for range in &space.ranges {
-        let slot = KINDS.iter().position(|kind| *kind == range.kind);
-        let last = (range.pfn_hi + 1).min(pages);
-        let mut cell = range.pfn_lo * count_pages / pages;
-        while let (Some(slots), true) = (held.get_mut(cell as usize), begin(cell) < last) {
-            let part = last.min(begin(cell + 1)).saturating_sub(range.pfn_lo.max(begin(cell)));
-            if let Some(sum) = slot.and_then(|slot| slots.get_mut(slot)) {
-                *sum += part;
-            }
-            cell += 1;
+    tiles(space, 0..LOW_END, count).into_iter().map(|tile| tile.cell).collect()
+}
+
+/// A cell, and what could still be had there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tile {
+    pub(crate) cell: Cell,
+    /// Longest run of free pages inside.
+    pub(crate) hole: u64,
+    pub(crate) pages: u64,
+}
+
+/// The addresses of `window` in `count` cells.
+pub(crate) fn tiles(space: &Space, window: Range<u64>, count: usize) -> Vec<Tile> {
+    let granule = space.granule.max(1);
+    let (first, count) = (window.start / granule, count as u64);
+    let pages = (window.end / granule).saturating_sub(first).max(1);
+    // Cells of a map of any width have the same size but for one page; where there are more cells than pages, several
+    // show one page.
+    let begin = |cell: u64| first + cell * pages / count;
+    (0..count).map(|cell| tile(space, begin(cell)..begin(cell + 1).max(begin(cell) + 1))).collect()
+}
+
+fn tile(space: &Space, pages: Range<u64>) -> Tile {
+    let mut held = [0_u64; KINDS.len()];
+    let (mut hole, mut free_from) = (0, pages.start);
+    let from = space.ranges.partition_point(|range| range.pfn_hi < pages.start);
+    let rest = space.ranges.get(from..).unwrap_or_default();
+    for range in rest.iter().take_while(|range| range.pfn_lo < pages.end) {
+        let (lo, end) = (range.pfn_lo.max(pages.start), (range.pfn_hi + 1).min(pages.end));
+        if let Some((_, sum)) = KINDS.iter().zip(&mut held).find(|(kind, _)| **kind == range.kind) {
+            *sum += end - lo;
         }
+        hole = hole.max(lo.saturating_sub(free_from));
+        free_from = end;
     }
-    (0..).zip(&held).map(|(cell, slots)| mark(slots, begin(cell + 1) - begin(cell))).collect()
+    let length = pages.end - pages.start;
+    hole = hole.max(pages.end.saturating_sub(free_from));
+    Tile { cell: mark(&held, length), hole, pages: length }
 }
 
 const KINDS: [RangeKind; 4] = [RangeKind::Reserved, RangeKind::Live, RangeKind::Cached, RangeKind::Pending];
@@ -82,10 +107,10 @@ fn mark(slots: &[u64; KINDS.len()], pages: u64) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use iova_core::snapshot::Range;
+    use iova_core::snapshot::Range as Held;
 
     fn space(ranges: &[(u64, u64, RangeKind)]) -> Space {
-        let range = |&(pfn_lo, pfn_hi, kind): &(u64, u64, RangeKind)| Range { pfn_lo, pfn_hi, kind };
+        let range = |&(pfn_lo, pfn_hi, kind): &(u64, u64, RangeKind)| Held { pfn_lo, pfn_hi, kind };
         Space { granule: 4096, ranges: ranges.iter().map(range).collect() }
     }
 
@@ -114,6 +139,29 @@ mod tests {
         );
         assert_eq!(cells.len(), 64);
         assert_eq!(cells[63], Cell::Free, "what is above 4 GiB is not on the map");
+    }
+
+    #[test]
+    fn a_window_shows_pages_one_by_one_and_how_long_the_holes_are() {
+        let space =
+            space(&[(8, 9, RangeKind::Live), (12, 12, RangeKind::Pending), (20, 99, RangeKind::Cached)]);
+        let seen = |window: Range<u64>, count| {
+            let tiles = tiles(&space, window.start << 12..window.end << 12, count);
+            tiles.iter().map(|tile| (tile.cell, tile.hole, tile.pages)).collect::<Vec<_>>()
+        };
+        let held = Cell::Held;
+        assert_eq!(
+            seen(9..13, 4),
+            [
+                (held(RangeKind::Live), 0, 1),
+                (Cell::Free, 1, 1),
+                (Cell::Free, 1, 1),
+                (held(RangeKind::Pending), 0, 1)
+            ]
+        );
+        assert_eq!(seen(0..16, 2), [(Cell::Free, 8, 8), (Cell::Partly, 3, 8)]);
+        assert_eq!(seen(8..10, 4), [(held(RangeKind::Live), 0, 1); 4], "more cells than pages");
+        assert_eq!(seen(8..8, 1), [(held(RangeKind::Live), 0, 1)]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The faces: how a result is written. Each format is one implementation of [`Render`].
 
+pub(crate) mod bar;
 mod clean;
+pub(crate) mod items;
 mod json;
 pub(crate) mod low_map;
 pub(crate) mod phase;

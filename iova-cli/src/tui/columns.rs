@@ -51,6 +51,11 @@ pub(crate) const MASK: usize = COUNT - 1;
 /// Shown as a bar too.
 pub(crate) const PRESSURE: &str = "low_space.pressure";
 
+/// Where a metric is among the columns.
+pub(crate) fn position(metric: &str) -> Option<usize> {
+    COLUMNS.iter().position(|column| column.metric == metric)
+}
+
 impl Column {
     fn entry(&self) -> Option<&'static Metric> {
         metric::find(Scope::Device, self.metric)

@@ -1,6 +1,7 @@
 //! What the last ten minutes brought, small enough to keep.
 
-use super::columns::{COLUMNS, COUNT};
+use super::columns::{self, COLUMNS, COUNT};
+use super::events::Events;
 use iova_core::finding::Finding;
 use iova_core::model::{Bucket, Device, Step};
 use std::collections::{BTreeMap, VecDeque};
@@ -40,14 +41,46 @@ impl Identity {
     }
 }
 
+/// One column of a heatmap: how many per row. Kept as logarithms in a byte each, at most 5 % off: half a million columns
+/// are kept, and colours tell less than that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Heat([u8; HEAT_ROWS]);
+
+impl Heat {
+    /// Steps per power of two.
+    const STEPS: f64 = 7.0;
+
+    pub(crate) fn of(buckets: &[Bucket]) -> Self {
+        let mut rows = [0_u64; HEAT_ROWS];
+        for bucket in buckets {
+            if let Some(row) = rows.get_mut(heat_row(bucket.from_ns)) {
+                *row = row.saturating_add(bucket.count);
+            }
+        }
+        Self(rows.map(|count| match count {
+            0 => 0,
+            count => ((count as f64).log2() * Self::STEPS).round() as u8 + 1,
+        }))
+    }
+
+    /// How many are in a row; 0 for a row that there is not.
+    pub(crate) fn count(&self, row: usize) -> f64 {
+        match self.0.get(row) {
+            None | Some(0) => 0.0,
+            Some(&code) => (f64::from(code - 1) / Self::STEPS).exp2(),
+        }
+    }
+}
+
 /// One device in one interval.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) who: Rc<Identity>,
     /// A value per column; NaN if unknown. Three digits are shown.
     values: [f32; COUNT],
-    /// Timed allocations per row of the heatmap.
-    pub(crate) heat: [u32; HEAT_ROWS],
+    /// Timed allocations, and timed frees.
+    pub(crate) heat: Heat,
+    pub(crate) free_heat: Heat,
     /// It allocated, freed or faulted.
     pub(crate) active: bool,
     /// Some of its figures are not exact.
@@ -57,6 +90,11 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn value(&self, column: usize) -> Option<f64> {
         self.values.get(column).map(|&value| f64::from(value)).filter(|value| !value.is_nan())
+    }
+
+    /// The value of the column that shows a metric.
+    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
+        self.value(columns::position(name)?)
     }
 }
 
@@ -86,13 +124,17 @@ pub(crate) struct History {
     moments: VecDeque<Moment>,
     /// The whole figures of the newest.
     pub(crate) newest: Option<Step>,
+    /// What rarely happens.
+    pub(crate) events: Events,
     known: BTreeMap<Identity, Rc<Identity>>,
 }
 
 impl History {
     pub(crate) fn push(&mut self, step: Step, own_cpu: Option<f64>) {
         let seconds = step.interval.duration_s;
-        let rows = step.interval.devices.iter().map(|device| self.row(device, seconds)).collect();
+        let rows: Vec<Row> = step.interval.devices.iter().map(|device| self.row(device, seconds)).collect();
+        let devices: Vec<_> = rows.iter().map(|row| Rc::clone(&row.who)).collect();
+        self.events.push(&step, &devices, self.moments.front().map_or(0, |oldest| oldest.ns));
         let last = self.moments.back();
         let findings = shared(last.map(|last| &last.findings), &step.lately.findings);
         let notes = shared(last.map(|last| &last.notes), &step.lately.quality.notes);
@@ -108,7 +150,8 @@ impl History {
         Row {
             who: self.identity(device),
             values: std::array::from_fn(|column| value(column).map_or(f32::NAN, |value| value as f32)),
-            heat: heat(&device.alloc.latency_ns.buckets),
+            heat: Heat::of(&device.alloc.latency_ns.buckets),
+            free_heat: Heat::of(&device.free.latency_ns.buckets),
             active: device.active(),
             approximate: !device.approximate.is_empty(),
         }
@@ -144,16 +187,6 @@ fn shared<T: Clone + PartialEq>(last: Option<&Rc<Vec<T>>>, now: &Vec<T>) -> Rc<V
     }
 }
 
-fn heat(buckets: &[Bucket]) -> [u32; HEAT_ROWS] {
-    let mut rows = [0_u32; HEAT_ROWS];
-    for bucket in buckets {
-        if let Some(row) = rows.get_mut(heat_row(bucket.from_ns)) {
-            *row = row.saturating_add(u32::try_from(bucket.count).unwrap_or(u32::MAX));
-        }
-    }
-    rows
-}
-
 fn heat_row(ns: u64) -> usize {
     let bits = ns.max(1).ilog2().saturating_sub(FIRST_BIT - 1) as usize;
     bits.min(HEAT_ROWS - 1)
@@ -167,6 +200,16 @@ pub(crate) fn heat_from(row: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_keeps_its_counts_nearly() {
+        for count in [1, 2, 3, 1000, 212_400, u64::from(u32::MAX)] {
+            let heat = Heat::of(&[Bucket { from_ns: 300, count }]);
+            let error = heat.count(heat_row(300)) / count as f64 - 1.0;
+            assert!(error.abs() < 0.055, "{count}: {error}");
+            assert_eq!((heat.count(0), heat.count(99)), (0.0, 0.0));
+        }
+    }
 
     #[test]
     fn rows_of_the_heatmap_are_powers_of_two() {

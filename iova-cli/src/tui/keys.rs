@@ -15,6 +15,8 @@ pub(crate) enum Key {
     Enter,
     Escape,
     Backspace,
+    Tab,
+    BackTab,
     Interrupt,
 }
 
@@ -46,6 +48,12 @@ pub(crate) enum Action {
     Try,
     Keep,
     TakeBack,
+    NextPane,
+    PaneBefore,
+    ZoomIn,
+    ZoomOut,
+    Lower,
+    Higher,
 }
 
 impl Action {
@@ -61,11 +69,21 @@ impl Action {
 pub(crate) enum Place {
     Everywhere,
     Overview,
+    /// One device, whatever is shown of it.
     Device,
+    /// The map of its space.
+    Space,
     Findings,
     Policy,
     /// The policy's screen while a trial runs.
     Trial,
+}
+
+impl Place {
+    /// True if a key of `self` has its meaning in `place`.
+    fn holds_in(self, place: Self) -> bool {
+        self == place || self == Everywhere || (self, place) == (Device, Space)
+    }
 }
 
 /// One line of the help.
@@ -92,7 +110,7 @@ const fn key(
 }
 
 use Key::Char;
-use Place::{Device, Everywhere, Overview, Policy, Trial};
+use Place::{Device, Everywhere, Overview, Policy, Space, Trial};
 
 /// All keys, in the order of the footer.
 pub(crate) const BINDINGS: &[Binding] = &[
@@ -131,6 +149,12 @@ pub(crate) const BINDINGS: &[Binding] = &[
         "policy",
         "choose a policy for the device under the cursor, or see the trial",
     ),
+    key(Device, Action::NextPane, &[Key::Tab], "Tab", "next pane", "the next pane"),
+    key(Device, Action::PaneBefore, &[Key::BackTab], "S-Tab", "", "the pane before"),
+    key(Space, Action::ZoomIn, &[Char('+'), Char('=')], "+", "zoom", "half the addresses, closer"),
+    key(Space, Action::ZoomOut, &[Char('-')], "-", "out", "twice the addresses"),
+    key(Space, Action::Lower, &[Key::Left, Char('H')], "Left H", "lower", "to lower addresses"),
+    key(Space, Action::Higher, &[Key::Right, Char('L')], "Right L", "higher", "to higher addresses"),
     key(Everywhere, Action::Findings, &[Char('f')], "f", "findings", "what is wrong, and what to do"),
     key(Everywhere, Action::Pause, &[Char('p'), Char(' ')], "p", "pause", "hold the screen still, or go on"),
     key(Everywhere, Action::Earlier, &[Char('['), Char(',')], "[", "earlier", "one interval back"),
@@ -141,7 +165,6 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key(Everywhere, Action::PageDown, &[Key::PageDown], "PgDn", "", "a page down"),
     key(Everywhere, Action::First, &[Key::Home, Char('g')], "Home g", "", "to the first"),
     key(Everywhere, Action::Last, &[Key::End, Char('G')], "End G", "", "to the last"),
-    key(Device, Action::Back, &[Key::Left], "Left", "", "back to the overview"),
     key(Everywhere, Action::Quit, &[Char('q'), Key::Interrupt], "q", "quit", "quit"),
 ];
 
@@ -152,7 +175,7 @@ pub(crate) fn action(key: Key, place: Place, read_only: bool) -> Option<Action> 
 
 /// The keys of a place, in order; where nothing may be changed, without those that lead there.
 pub(crate) fn of(place: Place, read_only: bool) -> impl Iterator<Item = &'static Binding> {
-    let here = move |binding: &&Binding| binding.place == place || binding.place == Everywhere;
+    let here = move |binding: &&Binding| binding.place.holds_in(place);
     BINDINGS.iter().filter(here).filter(move |binding| !(read_only && binding.action.changes()))
 }
 
@@ -162,7 +185,7 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
-        for place in [Overview, Device, Place::Findings, Policy, Trial] {
+        for place in [Overview, Device, Space, Place::Findings, Policy, Trial] {
             let keys: Vec<Key> = of(place, false).flat_map(|binding| binding.keys).copied().collect();
             for (index, key) in keys.iter().enumerate() {
                 assert!(!keys[..index].contains(key), "{key:?} in {place:?}");

@@ -5,13 +5,16 @@ mod batch;
 mod columns;
 mod crew;
 mod desk;
+mod events;
 mod history;
 mod keys;
+mod pane;
 mod source;
 mod state;
 mod terminal;
 mod theme;
 mod view;
+mod window;
 
 pub(crate) use batch::batch;
 pub(crate) use source::Plan;

@@ -4,6 +4,8 @@ use super::columns::{COUNT, MASK};
 use super::desk::{Answer, Desk, Stage, Sure};
 use super::history::{History, Moment, Row};
 use super::keys::{self, Action, Key, Place};
+use super::pane::Pane;
+use super::window::Window;
 use iova_core::model::Step;
 
 /// Rows that a page key moves.
@@ -25,6 +27,10 @@ pub(crate) enum Screen {
 pub(crate) struct State {
     pub(crate) history: History,
     pub(crate) screen: Screen,
+    /// What is shown of a device.
+    pub(crate) pane: Pane,
+    /// The addresses on the map of its space.
+    pub(crate) window: Window,
     pub(crate) help: bool,
     /// Index of the column, and whether the largest comes first.
     pub(crate) sort: (usize, bool),
@@ -51,6 +57,8 @@ impl Default for State {
         Self {
             history: History::default(),
             screen: Screen::Overview,
+            pane: Pane::default(),
+            window: Window::default(),
             help: false,
             sort: (0, true),
             filter: String::new(),
@@ -83,6 +91,7 @@ impl State {
     pub(crate) fn place(&self) -> Place {
         match self.screen {
             Screen::Overview => Place::Overview,
+            Screen::Device(_) if self.pane == Pane::Space => Place::Space,
             Screen::Device(_) => Place::Device,
             Screen::Findings => Place::Findings,
             Screen::Policy if self.desk.stage == Stage::Trial && self.desk.running().is_some() => {
@@ -200,12 +209,23 @@ impl State {
             Action::Try => self.desk.ask(Sure::Try),
             Action::Keep => self.desk.ask(Sure::Keep),
             Action::TakeBack => self.desk.ask(Sure::TakeBack),
+            Action::NextPane => self.turn(self.pane.next()),
+            Action::PaneBefore => self.turn(self.pane.before()),
+            Action::ZoomIn => self.window = self.window.zoom(true),
+            Action::ZoomOut => self.window = self.window.zoom(false),
+            Action::Lower => self.window = self.window.pan(false),
+            Action::Higher => self.window = self.window.pan(true),
         }
         self.keep_cursor();
     }
 
     fn go(&mut self, screen: Screen) {
         self.screen = screen;
+        self.scroll = 0;
+    }
+
+    fn turn(&mut self, pane: Pane) {
+        self.pane = pane;
         self.scroll = 0;
     }
 
@@ -245,6 +265,7 @@ impl State {
 
     fn open(&mut self) {
         if let Some(bdf) = self.selected.clone() {
+            (self.pane, self.window) = (Pane::default(), Window::default());
             self.go(Screen::Device(bdf));
         }
     }

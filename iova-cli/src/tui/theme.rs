@@ -64,6 +64,14 @@ impl Theme {
         cells.get(usize::from(eighths)).copied().unwrap_or(" ")
     }
 
+    /// A column of a figure over time; 0 is there, but nothing.
+    pub(crate) fn spark(self, eighths: u8) -> &'static str {
+        const BLOCKS: [&str; 9] = ["_", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+        const ASCII: [&str; 9] = ["_", ".", ".", ":", "-", "=", "+", "*", "#"];
+        let cells = if self.unicode { BLOCKS } else { ASCII };
+        cells.get(usize::from(eighths)).copied().unwrap_or(" ")
+    }
+
     /// A bar of `width` cells of which a share is full.
     pub(crate) fn bar(self, share: f64, width: usize) -> String {
         let full = (share.clamp(0.0, 1.0) * width as f64).round() as usize;

@@ -93,21 +93,26 @@ fn known(model: &Model, index: usize, entry: &inventory::Device, sum: &DeviceCou
 
 /// A device of the samples that the inventory does not have: shown only if it did something.
 fn stray(identity: Identity, sum: &DeviceCounters) -> Option<Device> {
-    let (bdf, name, presence) = match identity {
-        Identity::Known(_) => return None,
-        Identity::OneOfGroup(group) => {
-            (format!("group {group}"), "one of several devices of the group".to_owned(), Presence::OneOfGroup)
-        }
-        Identity::Unknown(_) => {
-            let bdf = sum.group.map_or_else(|| "unknown".to_owned(), |group| format!("group {group}?"));
-            (bdf, "device in no inventory (removed, or added again)".to_owned(), Presence::Unknown)
-        }
-        Identity::Other => {
-            ("other".to_owned(), "devices without a slot of their own".to_owned(), Presence::Other)
-        }
-    };
-    let device = Device { bdf, name, presence, group: sum.group, ..counted(sum) };
+    if matches!(identity, Identity::Known(_)) {
+        return None;
+    }
+    let (bdf, name, presence) = stray_name(identity, sum.group);
+    let device = Device { bdf, name: name.to_owned(), presence, group: sum.group, ..counted(sum) };
     device.active().then_some(device)
+}
+
+/// What stands for its address and its name.
+pub(super) fn stray_name(identity: Identity, group: Option<u32>) -> (String, &'static str, Presence) {
+    match identity {
+        Identity::OneOfGroup(group) => {
+            (format!("group {group}"), "one of several devices of the group", Presence::OneOfGroup)
+        }
+        Identity::Known(_) | Identity::Unknown(_) => {
+            let bdf = group.map_or_else(|| "unknown".to_owned(), |group| format!("group {group}?"));
+            (bdf, "device in no inventory (removed, or added again)", Presence::Unknown)
+        }
+        Identity::Other => ("other".to_owned(), "devices without a slot of their own", Presence::Other),
+    }
 }
 
 fn counted(sum: &DeviceCounters) -> Device {
@@ -236,7 +241,7 @@ fn fault_strays(model: &Model) -> Vec<Device> {
 }
 
 /// The IOMMU may leave out the PCI segment.
-fn same_address(full: &str, reported: &str) -> bool {
+pub(super) fn same_address(full: &str, reported: &str) -> bool {
     full == reported || full.strip_suffix(reported).is_some_and(|segment| segment.ends_with(':'))
 }
 

@@ -1,10 +1,11 @@
 //! Going along with a host: what the last interval brought, and what is wrong lately. Live or from a recording.
 
+use super::incident::{self, Incident};
 use super::quality::Unknown;
 use super::report::{HostFigures, Report};
 use super::track::Model;
 use crate::inventory::Inventory;
-use crate::sample::Sample;
+use crate::sample::{Event, Sample};
 use crate::snapshot::Snapshot;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct Step {
     pub interval: Report,
     /// The last ten to twenty seconds; its findings are those to show.
     pub lately: Report,
+    /// The rare events of the interval, oldest first.
+    pub incidents: Vec<Incident>,
 }
 
 /// A host under observation.
@@ -83,8 +86,12 @@ impl Cursor {
     pub fn step(&mut self, now: &Sample) -> Step {
         self.interval.feed(now.clone());
         self.lately.iter_mut().for_each(|model| model.feed(now.clone()));
-        let step =
-            Step { ns: now.ns, interval: self.report(&self.interval), lately: self.report(&self.lately[0]) };
+        let step = Step {
+            ns: now.ns,
+            interval: self.report(&self.interval),
+            lately: self.report(&self.lately[0]),
+            incidents: self.incidents(&now.events),
+        };
         self.interval = begin(&self.inventory, None, &self.unknown, now);
         if Duration::from_nanos(now.ns.saturating_sub(self.young_since)) >= LATELY {
             self.young_since = now.ns;
@@ -92,6 +99,12 @@ impl Cursor {
             self.lately[1] = begin(&self.inventory, self.snapshot.clone(), &self.unknown, now);
         }
         step
+    }
+
+    fn incidents(&self, events: &[Event]) -> Vec<Incident> {
+        let mut incidents = incident::incidents(&self.interval, events);
+        incidents.retain(|incident| self.wanted.is_empty() || self.wanted.contains(&incident.device));
+        incidents
     }
 
     fn report(&self, model: &Model) -> Report {

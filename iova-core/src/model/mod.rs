@@ -17,6 +17,7 @@ mod device;
 mod domain;
 mod hide;
 mod identity;
+mod incident;
 mod latency;
 mod quality;
 mod report;
@@ -29,6 +30,7 @@ pub use device::{
     Presence, SlowCall,
 };
 pub use domain::{Domain, FlushQueue, LowSpace, Space};
+pub use incident::Incident;
 pub use latency::{Bucket, Latency};
 pub use quality::{Quality, Unknown};
 pub use report::{Command, Figures, HostFigures, Report, SCHEMA, SCHEMA_VERSION, SacControl, type_name};

@@ -204,6 +204,13 @@ impl Model {
         Roll { devices: &self.inventory.devices, added: &self.added, removed: &self.removed }
     }
 
+    /// The last that is known of a `struct device`: whose group and domain it is in, and whether it went; no counts.
+    pub(super) fn whereabouts(&self, dev: u64) -> Option<DeviceCounters> {
+        let (_, run) = self.devices.range((dev, 0)..=(dev, u32::MAX)).next_back()?;
+        let DeviceCounters { iovad, group, generation, gone, .. } = run.last;
+        Some(DeviceCounters { dev, iovad, group, generation, gone, ..DeviceCounters::default() })
+    }
+
     /// Latencies per order, if `dev` is the watched device.
     pub(super) fn watched(&self, dev: u64) -> Vec<Histogram> {
         let watched = self.watched.iter().filter(|(watched, _)| *watched == dev);

@@ -5,6 +5,7 @@ use super::histogram;
 use super::page::{Page, Style};
 use super::table::{Align, Cell, Column, Table};
 use super::{in_detail, title};
+use crate::render::items;
 use iova_core::metric::Unit;
 use iova_core::model::{Device, Latency, Report};
 
@@ -25,7 +26,7 @@ fn block(page: &mut Page, report: &Report, device: &Device) {
     page.words(Style::Plain, &identity(report, device));
     counts(page, device);
     percentiles(page, device);
-    let granule = report.domain_of(device).and_then(|domain| domain.granule_bytes).unwrap_or(4096);
+    let granule = items::granule(report.domain_of(device));
     page.items("sizes  ", &sizes(device, granule));
     histogram::write(page, &device.alloc.latency_ns);
     slow_calls(page, device);
@@ -76,15 +77,8 @@ fn counts(page: &mut Page, device: &Device) {
 }
 
 fn percentiles(page: &mut Page, device: &Device) {
-    let measured = [
-        ("alloc", &device.alloc.latency_ns, "alloc.latency_ns"),
-        ("free", &device.free.latency_ns, "free.latency_ns"),
-        ("map", &device.map.latency_ns, "map.latency_ns"),
-        ("lock wait", &device.lock.wait_ns, "lock.wait_ns"),
-    ];
-    let rows: Vec<Vec<Cell>> = measured
+    let rows: Vec<Vec<Cell>> = items::latencies(device)
         .into_iter()
-        .filter(|(_, latency, _)| latency.samples.is_some_and(|samples| samples > 0))
         .map(|(name, latency, metric)| percentile_row(name, latency, device.is_approximate(metric)))
         .collect();
     if rows.is_empty() {
@@ -93,21 +87,13 @@ fn percentiles(page: &mut Page, device: &Device) {
     let left = |title| Column { title, align: Align::Left, priority: 9, min: None };
     let right = |title| Column { title, align: Align::Right, priority: 9, min: None };
     let mut columns = vec![left("latency  ")];
-    columns
-        .extend(["    p50", "    p90", "    p99", "  p99.9", "    max", "   mean", "    timed"].map(right));
+    columns.extend(items::PERCENTILES.map(right));
     Table { columns, rows }.write(page);
 }
 
 fn percentile_row(name: &str, latency: &Latency, approximate: bool) -> Vec<Cell> {
-    let Latency { samples, p50, p90, p99, p999, max, mean, buckets: _ } = latency;
-    let mark = if approximate { "~" } else { "" };
-    let ns = |value: &Option<u64>| {
-        let text = Unit::Nanoseconds.render(value.map(|ns| ns as f64));
-        Cell::plain(format!("{mark}{text}"))
-    };
     let mut cells = vec![Cell { text: name.to_owned(), style: Style::Strong }];
-    cells.extend([p50, p90, p99, p999, max, mean].map(ns));
-    cells.push(Cell::plain(Unit::Count.render(samples.map(|samples| samples as f64))));
+    cells.extend(items::percentiles(latency, approximate).map(Cell::plain));
     cells
 }
 
@@ -118,7 +104,7 @@ fn sizes(device: &Device, granule: u64) -> Vec<String> {
         .map(|entry| {
             format!(
                 "{}: {} ({})",
-                Unit::Bytes.render(Some((u128::from(granule) << entry.order) as f64)),
+                items::size(granule, entry.order),
                 Unit::Count.render(Some(entry.count as f64)),
                 Unit::Ratio.render(Some(entry.count as f64 / all)),
             )
@@ -138,19 +124,6 @@ fn slow_calls(page: &mut Page, device: &Device) {
         .collect();
     page.items("slowest  ", &calls);
     if let Some(first) = device.slow_calls.first().filter(|call| !call.stack.is_empty()) {
-        page.wrapped(Style::Plain, "  first from  ", &path(&first.stack));
+        page.wrapped(Style::Plain, "  first from  ", &items::path(&first.stack));
     }
-}
-
-/// The way into the allocator: function names only, our own probes left out, no further than a reader follows.
-fn path(stack: &[String]) -> String {
-    const FUNCTIONS: usize = 8;
-    let names = stack.iter().map(|frame| frame.split('+').next().unwrap_or(frame));
-    let mut names: Vec<&str> =
-        names.filter(|name| !name.starts_with("bpf_prog_") && !name.starts_with("bpf_trampoline_")).collect();
-    // A traced function is on the stack twice: itself, and as called by its trampoline.
-    names.dedup();
-    let more = if names.len() > FUNCTIONS { " < …" } else { "" };
-    let kept: Vec<&str> = names.into_iter().take(FUNCTIONS).collect();
-    kept.join(" < ") + more
 }

@@ -1,12 +1,12 @@
 //! A compact histogram: the fine buckets merged into powers of two.
 
 use super::page::{Page, Style};
+use crate::render::bar::bar;
 use iova_core::metric::Unit;
 use iova_core::model::{Bucket, Latency};
 
 /// More rows than this, and four powers of two share one.
 const MAX_ROWS: u32 = 14;
-const EIGHTHS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 pub(super) fn write(page: &mut Page, latency: &Latency) {
     let rows = merge(&latency.buckets);
@@ -43,20 +43,6 @@ fn merge(buckets: &[Bucket]) -> Vec<Bucket> {
     .collect()
 }
 
-/// Something that is there at all is never drawn as nothing.
-fn bar(share: f64, room: usize, unicode: bool) -> String {
-    if share <= 0.0 {
-        return String::new();
-    }
-    let eighths = ((share * room as f64 * 8.0).round() as usize).max(1);
-    if !unicode {
-        return "#".repeat(eighths.div_ceil(8));
-    }
-    let mut bar = "█".repeat(eighths / 8);
-    bar.extend((eighths % 8).checked_sub(1).and_then(|rest| EIGHTHS.get(rest)));
-    bar
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,14 +58,5 @@ mod tests {
         let wide = merge(&[bucket(0, 1), bucket(5, 2), bucket(1 << 30, 1)]);
         assert!(wide.len() <= 16);
         assert_eq!(wide.iter().map(|row| row.count).sum::<u64>(), 4);
-    }
-
-    #[test]
-    fn bars_are_proportional_and_never_vanish() {
-        assert_eq!(bar(1.0, 4, true), "████");
-        assert_eq!(bar(0.5, 3, true), "█▌");
-        assert_eq!(bar(0.0001, 4, true), "▏");
-        assert_eq!(bar(0.0001, 4, false), "#");
-        assert_eq!(bar(0.0, 4, true), "");
     }
 }

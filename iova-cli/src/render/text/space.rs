@@ -2,9 +2,10 @@
 
 use super::page::{Page, Style};
 use super::{in_detail, title};
+use crate::render::items;
 use crate::render::low_map::{Cell, cells};
-use iova_core::metric::{self, Unit};
-use iova_core::model::{Domain, OrderCount, Report};
+use iova_core::metric::Unit;
+use iova_core::model::{Domain, Report};
 use iova_core::snapshot::RangeKind;
 
 /// Cells of the map: 64 MiB each.
@@ -12,8 +13,6 @@ const CELLS: usize = 64;
 const CELL_BYTES: u64 = (1 << 32) / CELLS as u64;
 /// Domains of devices without a block of their own are shown from this pressure on.
 const WORTH_SHOWING: f64 = 0.05;
-/// Block sizes are listed as scarce below this.
-const SCARCE: u64 = 64;
 
 fn style(cell: Cell) -> Style {
     match cell {
@@ -64,76 +63,11 @@ fn block(page: &mut Page, report: &Report, domain: &Domain) {
 }
 
 fn figures(page: &mut Page, domain: &Domain) {
-    let v = |name: &str| metric::render_domain(name, domain);
-    let items = |names: &[(&str, &str)]| -> Vec<String> {
-        names.iter().map(|(label, name)| format!("{label} {}", v(name))).collect()
-    };
-    let holders = [
-        ("reserved", "low_space.reserved_bytes"),
-        ("live", "low_space.live_bytes"),
-        ("cached", "low_space.cached_bytes"),
-        ("pending", "low_space.pending_bytes"),
-        ("free", "low_space.free_bytes"),
-    ];
-    let mut holders = items(&holders);
-    if domain.low_space.held_bytes > Some(0) {
-        holders.push(format!("held by iova_policy {} (shown as live)", v("low_space.held_bytes")));
-    }
-    page.items("  ", &holders);
-    let use_of_it = [
-        ("in use", "low_space.pressure"),
-        ("peak", "low_space.peak_used_bytes"),
-        ("largest gap", "low_space.largest_gap_bytes"),
-        ("above 4 GiB", "high_bytes"),
-        ("tree nodes", "nodes"),
-    ];
-    let mut second = items(&use_of_it);
-    if domain.max32_alloc_bytes.is_some() {
-        second.push(format!("requests from {} on fail at once", v("max32_alloc_bytes")));
-    }
-    page.items("  ", &second);
-    page.items("  flush queue: ", &flush_queue(domain));
-    page.items("  free aligned blocks: ", &scarce(domain));
-    page.items("  cached: ", &cached(domain));
-}
-
-/// Nothing for a domain that unmaps at once and never ran the timer.
-fn flush_queue(domain: &Domain) -> Vec<String> {
-    let (queue, timer) = (&domain.flush_queue, &domain.flush_queue.timer_ns);
-    let mut items = Vec::new();
-    if queue.lazy == Some(true) {
-        items.extend(
-            queue.entries.map(|entries| format!("{} entries", Unit::Count.render(Some(entries as f64)))),
-        );
-    }
-    if let (Some(runs), Some(p99), Some(max)) = (timer.samples, timer.p99, timer.max) {
-        let [p99, max] = [p99, max].map(|ns| Unit::Nanoseconds.render(Some(ns as f64)));
-        items.push(format!("{} timer runs of p99 {p99}, max {max}", Unit::Count.render(Some(runs as f64))));
-    }
-    items
-}
-
-/// How many requests of a size would still succeed, where that is few.
-fn scarce(domain: &Domain) -> Vec<String> {
-    // Larger requests are rare enough not to worry about.
-    const LARGEST: u64 = 2 << 20;
-    if domain.low_space.held_bytes > Some(0) {
-        // Nobody is to find one.
-        return Vec::new();
-    }
-    let granule = domain.granule_bytes.unwrap_or(4096);
-    let common = |entry: &&OrderCount| entry.count < SCARCE && granule << entry.order <= LARGEST;
-    domain.aligned_blocks.iter().filter(common).map(|entry| by_size(granule, entry)).collect()
-}
-
-fn cached(domain: &Domain) -> Vec<String> {
-    let granule = domain.granule_bytes.unwrap_or(4096);
-    domain.cached_by_order.iter().map(|entry| by_size(granule, entry)).collect()
-}
-
-fn by_size(granule: u64, entry: &OrderCount) -> String {
-    let size = Unit::Bytes.render(Some((granule << entry.order) as f64));
-    format!("{size}: {}", Unit::Count.render(Some(entry.count as f64)))
+    page.items("  ", &items::holders(domain));
+    page.items("  ", &items::use_of_space(domain));
+    page.items("  flush queue: ", &items::flush_queue(domain));
+    page.items("  free aligned blocks: ", &items::scarce(domain));
+    page.items("  cached: ", &items::cached(domain));
 }
 
 fn legend(page: &mut Page) {

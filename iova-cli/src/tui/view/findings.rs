@@ -33,13 +33,21 @@ pub(super) fn list(state: &State, pen: &mut Pen<'_>) {
             pen.put(0, y, Role::Dim, &format!("and {left} more: f"));
             return;
         }
-        let lines = wrapped(&finding.text, usize::from(pen.width().saturating_sub(9)));
-        pen.put(0, y, role(finding.severity), finding.severity.name());
-        for line in lines.iter().take(usize::from(room.saturating_sub(y)).min(2)) {
-            pen.put(9, y, Role::Plain, line);
-            y += 1;
-        }
+        y = one(finding, y, pen);
     }
+}
+
+/// One on one or two lines; says where the next line is.
+pub(super) fn one(finding: &Finding, y: u16, pen: &mut Pen<'_>) -> u16 {
+    let lines = wrapped(&finding.text, usize::from(pen.width().saturating_sub(9)));
+    let room = pen.height().saturating_sub(y).min(2);
+    if room > 0 {
+        pen.put(0, y, role(finding.severity), finding.severity.name());
+    }
+    for (y, line) in (y..y + room).zip(&lines) {
+        pen.put(9, y, Role::Plain, line);
+    }
+    y + room.min(lines.len() as u16)
 }
 
 /// Each with its figures, what to do and what that risks.

@@ -36,7 +36,7 @@ fn mode(state: &State) -> (Role, String) {
     }
 }
 
-fn ago(state: &State, steps: usize) -> String {
+pub(super) fn ago(state: &State, steps: usize) -> String {
     let at = |steps: usize| state.history.back(steps).map(|moment| moment.ns);
     let past = at(0).zip(at(steps)).map(|(now, then)| now.saturating_sub(then) as f64 / 1e9);
     format!("{} ago", Unit::Seconds.render(past))

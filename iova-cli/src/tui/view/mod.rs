@@ -6,9 +6,11 @@ mod foot;
 mod head;
 mod heat;
 mod help;
+mod lines;
 mod overview;
 mod pen;
 mod policy;
+mod spark;
 mod strip;
 
 use super::state::{Screen, State};

@@ -156,11 +156,19 @@ fn figure(row: &Row, index: usize, column: &Column, pen: &mut Pen<'_>) {
 fn role(row: &Row, column: &Column, value: Option<f64>) -> Role {
     let above = |limit: f64| value.is_some_and(|value| value >= limit);
     match column.metric {
-        PRESSURE if above(PRESSURE_LIMITS.1) => Role::Bad,
-        PRESSURE if above(PRESSURE_LIMITS.0) => Role::Warning,
+        PRESSURE if above(PRESSURE_LIMITS.0) => value.map_or(Role::Plain, pressure_role),
         "alloc.sac_failed" | "faults.count" if value > Some(0.0) => Role::Bad,
         "cache.flushes" if value > Some(0.0) => Role::Warning,
         _ if row.active => Role::Plain,
         _ => Role::Dim,
+    }
+}
+
+/// How a pressure is shown.
+pub(super) fn pressure_role(share: f64) -> Role {
+    match share {
+        _ if share >= PRESSURE_LIMITS.1 => Role::Bad,
+        _ if share >= PRESSURE_LIMITS.0 => Role::Warning,
+        _ => Role::Plain,
     }
 }

@@ -1,5 +1,6 @@
 use super::super::history::History;
 use super::super::keys::Key;
+use super::super::pane::Pane;
 use super::super::state::State;
 use super::super::theme::Theme;
 use super::draw;
@@ -12,12 +13,22 @@ pub(super) const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 
 pub(super) const UNICODE: Theme = Theme { color: false, unicode: true };
 pub(super) const ASCII: Theme = Theme { color: false, unicode: false };
 
-/// Thirty seconds of one report.
+/// Thirty seconds that end with one report: it gets worse.
 pub(super) fn watched(report: &Report) -> State {
     let mut state = State::default();
-    for second in 1..=30 {
+    for second in 1..=30_u64 {
         let ns = second * 1_000_000_000;
-        let step = Step { ns, interval: report.clone(), lately: report.clone() };
+        let mut report = report.clone();
+        for device in &mut report.devices {
+            let share = |value: u64| value * (second + 10) / 40;
+            device.alloc.latency_ns.p99 = device.alloc.latency_ns.p99.map(share);
+            device.alloc.latency_ns.max =
+                device.alloc.latency_ns.max.map(|value| value * (second % 7 + 1) / 3);
+            device.low_space.pressure =
+                device.low_space.pressure.map(|pressure| pressure * (second + 20) as f64 / 50.0);
+        }
+        let step =
+            Step { ns, interval: report.clone(), lately: report.clone(), incidents: fixtures::incidents(ns) };
         state.push(step, Some(0.004));
     }
     state
@@ -51,10 +62,46 @@ fn the_overview_in_every_size() {
 fn one_device_in_every_size() {
     let mut state = watched(&fixtures::cliff());
     press(&mut state, &[Key::Down, Key::Enter]);
-    for size in SIZES {
-        insta::assert_snapshot!(format!("device_{}x{}", size.0, size.1), screen(&state, size, UNICODE));
+    for pane in Pane::ALL {
+        let name = pane.name();
+        assert_eq!(state.pane, pane);
+        for size in SIZES {
+            insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), screen(&state, size, UNICODE));
+        }
+        insta::assert_snapshot!(format!("{name}_ascii"), screen(&state, SIZES[1], ASCII));
+        press(&mut state, &[Key::Tab]);
     }
-    insta::assert_snapshot!("device_ascii", screen(&state, SIZES[1], ASCII));
+    press(&mut state, &[Key::BackTab]);
+    assert_eq!(state.pane, Pane::Events, "round and back");
+}
+
+#[test]
+fn a_closer_look_at_the_space() {
+    let mut state = watched(&fixtures::cliff());
+    press(&mut state, &[Key::Down, Key::Enter, Key::Tab]);
+    press(&mut state, &[Key::Char('+'); 9]);
+    press(&mut state, &[Key::Left, Key::Left, Key::Char('L'), Key::Char('-')]);
+    insta::assert_snapshot!("space_zoomed_80x24", screen(&state, SIZES[1], UNICODE));
+}
+
+/// Which lines are of the past, and which of now.
+#[test]
+fn the_past_of_a_device() {
+    let mut state = watched(&fixtures::cliff());
+    press(&mut state, &[Key::Down, Key::Enter]);
+    press(&mut state, &[Key::Char('['); 12]);
+    for pane in Pane::ALL {
+        let name = format!("past_{}_80x24", pane.name());
+        insta::assert_snapshot!(name, screen(&state, SIZES[1], UNICODE));
+        press(&mut state, &[Key::Tab]);
+    }
+}
+
+#[test]
+fn a_lesser_profile_says_what_it_lacks() {
+    let mut state = watched(&fixtures::healthy());
+    press(&mut state, &[Key::Enter, Key::Tab, Key::Tab]);
+    insta::assert_snapshot!("calls_default_80x24", screen(&state, SIZES[1], UNICODE));
 }
 
 #[test]
@@ -85,8 +132,11 @@ fn no_size_and_no_report_panics() {
     let reports = [fixtures::cliff(), fixtures::healthy(), fixtures::hostile(), fixtures::passthrough()];
     for report in reports {
         let mut state = watched(&report);
-        for key in ['s', 'f', '?', '?', 'f', 'p', '[', '[', ']', 'i', 'r'] {
-            press(&mut state, &[Key::Char(key), Key::Enter]);
+        let keys = ['s', 'f', '?', '?', 'f', 'p', '[', '[', ']', 'i', 'r'].map(Key::Char);
+        let panes = [Key::Tab, Key::Char('+'), Key::Left, Key::Right, Key::Char('-'), Key::Down, Key::End];
+        let keys = keys.into_iter().chain(panes).chain(panes).chain(panes).chain(panes).chain([Key::BackTab]);
+        for key in keys {
+            press(&mut state, &[key, Key::Enter]);
             for width in [0, 1, 2, 39, 40, 41, 63, 100, 250] {
                 for height in [0, 1, 2, 11, 12, 13, 30, 90] {
                     screen(&state, (width, height), UNICODE);
@@ -127,7 +177,7 @@ fn what_is_paused_stays_while_new_intervals_come() {
     press(&mut state, &[Key::Char('[')]);
     let shown = state.moment().map(|moment| moment.ns);
     assert_eq!(shown, Some(29_000_000_000));
-    let step = Step { ns: 31_000_000_000, interval: report.clone(), lately: report };
+    let step = Step { ns: 31_000_000_000, interval: report.clone(), lately: report, incidents: Vec::new() };
     state.push(step, None);
     assert_eq!(state.moment().map(|moment| moment.ns), shown);
     press(&mut state, &[Key::Char('p')]);
