@@ -1,11 +1,15 @@
 //! One reading of all counters: raw, cumulative since attach, summed over CPUs. Live reading and replay make the same.
 
+mod written;
+
 use std::collections::BTreeMap;
 
 use iova_common::agg::ORDERS;
 use iova_common::hist;
+use serde::{Deserialize, Serialize};
 
-/// A latency distribution in nanoseconds, in the buckets of [`iova_common::hist`].
+/// A latency distribution in nanoseconds, in the buckets of [`iova_common::hist`]. Written as the buckets that are not
+/// empty, each its index and its count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
     /// Samples per bucket; always [`hist::BUCKETS`] long.
@@ -23,7 +27,7 @@ impl Default for Histogram {
 }
 
 /// What the allocator did for one device.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllocCounters {
     /// Allocations per order of pages.
     pub by_order: [u64; ORDERS],
@@ -48,7 +52,7 @@ pub struct AllocCounters {
 }
 
 /// What was given back for one device.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FreeCounters {
     /// Unmaps.
     pub count: u64,
@@ -59,7 +63,7 @@ pub struct FreeCounters {
 }
 
 /// All counters of one device.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceCounters {
     /// Address of its `struct device`.
     pub dev: u64,
@@ -81,7 +85,7 @@ pub struct DeviceCounters {
 }
 
 /// All counters of one IOVA domain.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainCounters {
     /// Address of the `struct iova_domain`.
     pub iovad: u64,
@@ -100,11 +104,12 @@ pub struct DomainCounters {
 }
 
 /// How far the numbers can be trusted. All cumulative; anything above 0 is shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quality {
     /// Program runs skipped by the kernel because the program was already running on that CPU.
     pub recursion_misses: u64,
     /// The same, by the metric that the skipped programs measure.
+    #[serde(deserialize_with = "written::metrics")]
     pub missed: BTreeMap<&'static str, u64>,
     /// Calls counted, but without latency, because their entry record was lost.
     pub frames_lost: u64,
@@ -127,7 +132,7 @@ pub struct Quality {
 }
 
 /// Allocation latencies of one device, per order of pages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watched {
     /// Address of its `struct device`.
     pub dev: u64,
@@ -136,7 +141,7 @@ pub struct Watched {
 }
 
 /// One reading.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// CLOCK_MONOTONIC, ns.
     pub ns: u64,
@@ -153,7 +158,7 @@ pub struct Sample {
 }
 
 /// A rare event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// CLOCK_MONOTONIC, ns.
     pub ns: u64,
@@ -168,7 +173,8 @@ pub struct Event {
 }
 
 /// What happened in an [`Event`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum What {
     /// An attempt below 4 GiB failed.
     SacFailed {

@@ -26,9 +26,11 @@ pub(crate) fn dist() -> Result<PathBuf> {
     Ok(dist)
 }
 
-/// The static programs that run inside a lab guest: its init and the suites.
+/// The static programs that run inside a lab guest: its init, the suites, and what records with the eBPF object inside.
 pub(crate) fn guest_bins() -> Result<Vec<PathBuf>> {
-    let built = executables(&mut static_build("guest", "iova-guest"))?;
+    setup::ensure(&[Need::Bpf])?;
+    let object = bpf::object(Object::Iova)?;
+    let built = executables(static_build("guest", "iova-guest").env("IOVA_BPF_OBJECT", &object))?;
     if built.is_empty() {
         bail!("iova-guest built no program; has tests/guest/Cargo.toml lost its [[bin]]?");
     }

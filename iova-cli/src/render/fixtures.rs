@@ -1,4 +1,8 @@
-//! Synthetic reports for the tests of the faces: what a lab or a customer would send, checked in as code.
+//! Synthetic reports for the tests of the faces: what a lab or a customer would send, checked in as code; and [`lab`], what it did send.
+
+mod lab;
+
+pub(crate) use lab::lab;
 
 use iova_core::inventory::{Configured, Device, DomainType, Host, Inventory};
 use iova_core::model::{Command, HostFigures, Incident, Model, Report, SacControl};

@@ -10,12 +10,12 @@ mod policy;
 
 pub use find::FindError;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::policy::module::DevicePolicy;
 
 /// How the IOMMU treats the DMA of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DomainType {
     /// Translated, unmapped strictly.
     #[serde(rename = "DMA")]
@@ -32,7 +32,8 @@ pub enum DomainType {
 }
 
 /// Where the kernel was told to put this device's addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Configured {
     /// Below 4 GiB first, then anywhere the mask allows (the kernel's stock behaviour).
     SacFirst,
@@ -43,7 +44,7 @@ pub enum Configured {
 }
 
 /// One device behind an IOMMU.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
     /// Address of its `struct device` in the kernel, if it could be found.
     pub dev: Option<u64>,
@@ -78,7 +79,7 @@ pub struct Device {
 }
 
 /// What the machine is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Host name.
     pub name: String,
@@ -97,7 +98,7 @@ pub struct Host {
 }
 
 /// Everything known about the machine's devices.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inventory {
     /// The machine.
     pub host: Host,

@@ -1,10 +1,10 @@
 //! How far the figures can be trusted, in counts and in sentences.
 
 use crate::sample;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A metric that has no value, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unknown {
     /// Name of the metric, or the common prefix of several.
     pub metric: String,

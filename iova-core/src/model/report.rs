@@ -6,7 +6,7 @@ use super::quality::Quality;
 use crate::finding::Finding;
 use crate::inventory::{DomainType, Inventory};
 use crate::kernel::Kernel;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Name of the JSON schema.
 pub const SCHEMA: &str = "iova.report";
@@ -15,7 +15,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// What decides on this kernel whether a device may skip the attempt below 4 GiB. Told apart by what the kernel has
 /// (BTF members, symbols), never by its version.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SacControl {
     /// `dev_iommu.pci_32bit_workaround`: cleared for good at the first failed attempt (6.6 and later).

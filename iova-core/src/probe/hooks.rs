@@ -96,6 +96,11 @@ impl Role {
     }
 }
 
+/// The metric of a role by its name, as [`Role::metric`] gives it.
+pub(crate) fn metric_named(name: &str) -> Option<&'static str> {
+    HOOKS.iter().map(|hook| hook.role.metric()).find(|metric| *metric == name)
+}
+
 /// True if a kernel can be without this role and nothing is lost: before 6.16 there is no two-step API to free from.
 pub fn is_pointless(kernel: &Kernel, role: Role) -> bool {
     matches!(role, Role::FreeTwoStep | Role::FreeTwoStepLatency)

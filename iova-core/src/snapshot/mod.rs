@@ -16,6 +16,7 @@ mod reserved;
 mod space;
 mod take;
 mod tree;
+mod written;
 
 pub use layout::UnknownLayout;
 pub(crate) use take::groups;
@@ -23,6 +24,7 @@ pub use take::{take, take_group};
 
 use cpus::Cpus;
 use iova_common::agg::ORDERS;
+use serde::{Deserialize, Serialize};
 
 use crate::kernel::ReadError;
 
@@ -44,7 +46,8 @@ struct Node {
 }
 
 /// How a snapshot was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Consistency {
     /// Two readings in a row agreed, or nothing ran.
     Stable,
@@ -64,7 +67,8 @@ pub struct Range {
 }
 
 /// What holds a piece of the space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RangeKind {
     /// Reserved: bridge windows, MSI, firmware.
     Reserved,
@@ -77,7 +81,7 @@ pub enum RangeKind {
 }
 
 /// One IOVA domain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainState {
     /// Address of the `struct iova_domain`.
     pub iovad: u64,
@@ -85,7 +89,9 @@ pub struct DomainState {
     pub group: Option<u32>,
     /// Bytes per page of this domain.
     pub granule: u64,
-    /// Everything in the tree, in address order, neighbours of one kind merged.
+    /// Everything in the tree, in address order, neighbours of one kind merged. Written as one list per range: pages free
+    /// before it, pages of it, and its kind; so a recording of a regular space repeats itself, and packs well.
+    #[serde(with = "written")]
     pub ranges: Vec<Range>,
     /// Nodes in the tree, the anchor not counted.
     pub nodes: u64,
@@ -108,7 +114,7 @@ pub struct DomainState {
 }
 
 /// The pages of one domain below 4 GiB: reserved + live + cached + pending + free = 4 GiB.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LowSpace {
     /// Pages no allocation can ever get.
     pub reserved: u64,
@@ -127,7 +133,7 @@ pub struct LowSpace {
 }
 
 /// All domains.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// CLOCK_MONOTONIC, ns.
     pub ns: u64,

@@ -24,6 +24,10 @@ pub(super) const OWN_MODULES: [(&str, &str); 3] = [
     ("iova-kmod", "extra/iova_policy.ko"),
 ];
 
+/// Scripts in `tests/guest/`, and their names in the guest.
+const SCRIPTS: [(&str, &str); 3] =
+    [("load.sh", "lab-load"), ("demo.sh", super::REPORT), ("show.sh", super::SHOW)];
+
 /// Our own programs, built once for any number of guests.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
@@ -73,7 +77,14 @@ pub(crate) fn pack(kernel: &Kernel, spec: &GuestSpec, programs: &Programs) -> Re
     let loaded = kernel_modules(&mut archive, kernel, spec, &busybox)?;
     if let Some(iova) = &programs.iova {
         copy(&mut archive, iova, "bin/iova", 0o755)?;
-        copy(&mut archive, &paths::root().join("tests/guest/demo.sh"), "bin/demo", 0o755)?;
+        for (script, name) in SCRIPTS {
+            copy(
+                &mut archive,
+                &paths::root().join("tests/guest").join(script),
+                &format!("bin/{name}"),
+                0o755,
+            )?;
+        }
         own_modules(&mut archive, kernel)?;
     }
     optional(&mut archive, Path::new(PCI_IDS), PCI_IDS)?;

@@ -52,6 +52,14 @@ pub(crate) fn describe() -> Terminal {
     Terminal { term, rows: or(size.ws_row, 24), cols: or(size.ws_col, 80) }
 }
 
+/// What programs want to know about the terminal beside its kind: whether it can do UTF-8, and what of colour.
+pub(crate) fn environment() -> Vec<(String, String)> {
+    ["LC_ALL", "LC_CTYPE", "LANG", "COLORTERM", "NO_COLOR"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+        .collect()
+}
+
 /// Sends keys to the guest until the user escapes or the guest is gone; calls `escaped` in the first case.
 pub(crate) fn send_keys(mut console: UnixStream, escaped: impl FnOnce() + Send + 'static) {
     std::thread::spawn(move || {

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ModuleError, loaded};
 use crate::kernel::Root;
@@ -11,7 +11,7 @@ use crate::kernel::root::parse_number;
 use crate::policy::{Cause, Mechanisms, Policy, Refusal};
 
 /// What the module says about one device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DevicePolicy {
     /// The configured policy.
     pub policy: Policy,
@@ -32,7 +32,7 @@ pub struct DevicePolicy {
 }
 
 /// `effective`: read back from the device's fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "order", content = "bits", rename_all = "kebab-case")]
 pub enum Effective {
     /// Below 4 GiB first, then up to this many bits.
@@ -46,7 +46,7 @@ pub enum Effective {
 }
 
 /// `state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum State {
     /// Stock.
@@ -79,7 +79,7 @@ pub enum State {
 }
 
 /// Last word of a quarantine in `state`; the whole [`crate::policy::Evidence`] is in the records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum QuarantineRelation {
     /// Nobody compared.
@@ -93,7 +93,7 @@ pub enum QuarantineRelation {
 }
 
 /// `origin`: who set the policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
 pub enum Origin {
     /// Nobody: what the kernel does.

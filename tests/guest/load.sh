@@ -1,0 +1,40 @@
+#!/bin/sh
+# The lab's loads, until somebody ends them. `lab-load mixed`: disk, network, and a device whose driver maps many sizes.
+# `lab-load filling SECONDS`: beside that, the disk's space below 4 GiB fills up. What stays are buffers of 384 KiB, as of a
+# driver that never gives them back: each takes an aligned block of 512 KiB and leaves a hole for small requests only. In
+# the end half a megabyte is nowhere, although a quarter of the space is free.
+
+DISK=00:04.0
+
+disk() { while :; do dd if=/dev/nvme0n1 of=/dev/null bs="$1" count="$2" iflag=direct 2>/dev/null; done; }
+net() { while :; do nc echo 7 </dev/zero >/dev/null 2>&1; done; }
+tell() { echo "$1" >/dev/iova_load; }
+# In commands of a second or so: the module does one after the other.
+pairs() {
+	while tell "loop dev=00:05.0 sizes=4K,16K,64K,128K,512K count=2000 burst=20 pause_us=5000"; do :; done
+}
+
+mixed() {
+	disk 4k 2000 &
+	disk 128k 200 &
+	disk 1M 50 &
+	net &
+	modprobe iova_load && pairs &
+}
+
+filling() {
+	modprobe iova_load
+	tell "walk dev=$DISK"
+	blocks=$(sed -n 's/^blocks_7=//p' /dev/iova_load)
+	mixed
+	left=$1
+	while [ "$left" -gt 0 ]; do
+		sleep 1
+		tell "hold dev=$DISK size=384K count=$((blocks / $1)) keep=buffers"
+		left=$((left - 1))
+	done
+	tell "fill32 dev=$DISK size=384K keep=buffers"
+}
+
+"$@"
+wait
