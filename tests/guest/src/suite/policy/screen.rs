@@ -65,6 +65,9 @@ fn plan(pty: &mut Pty) -> Result<()> {
     pty.shows("nvme0n1")?;
     pty.press("\u{1b}")?;
     pty.until("the table", |screen| screen.contains("allocs/s"))?;
+    // And without an earlier filter.
+    pty.press("\u{1b}")?;
+    pty.shows("eth0")?;
     pty.press("/nvme\r")?;
     pty.until("only the disk", |screen| screen.contains("nvme0n1") && !screen.contains("eth0"))?;
     pty.press("P")?;
