@@ -2,9 +2,15 @@
 //! terminal; the view only draws.
 
 mod batch;
+mod chooser;
 mod columns;
+pub(crate) mod config;
+mod habits;
 mod history;
 mod keys;
+mod layout;
+mod pointer;
+mod sort;
 mod source;
 mod state;
 mod terminal;
@@ -12,6 +18,7 @@ mod theme;
 mod view;
 
 pub(crate) use batch::batch;
+pub(crate) use habits::Palette;
 pub(crate) use source::Plan;
 
 use crate::exit::{Exit, Stop};
@@ -45,7 +52,7 @@ pub(crate) fn run(plan: &Plan, term: Term) -> Result<Exit, Stop> {
     let feed = Feed::start(plan)?;
     let (tell, news) = mpsc::channel();
     let (stop, stopped) = mpsc::channel();
-    let screen = Taken::take()
+    let screen = Taken::take(plan.habits.mouse)
         .map_err(|error| Stop::unusable(format!("the terminal can't be used ({error}): try --batch")))?;
     listen(&tell, signals);
     let source = std::thread::spawn(move || {
@@ -53,7 +60,7 @@ pub(crate) fn run(plan: &Plan, term: Term) -> Result<Exit, Stop> {
         let over = feed.run(&stopped, |reading| readings.send(News::Reading(Box::new(reading))).is_ok());
         let _ = tell.send(News::Over(over));
     });
-    let result = show(screen, &news, plan, Theme::of(term));
+    let result = show(screen, &news, plan, term.unicode);
     drop(stop);
     // Detaches the probes.
     let _ = source.join();
@@ -84,22 +91,27 @@ fn listen(tell: &Sender<News>, signals: Signals) {
     });
 }
 
-fn show(mut screen: Taken, news: &Receiver<News>, plan: &Plan, theme: Theme) -> Result<Exit, Stop> {
-    let mut state = State::default();
+fn show(mut screen: Taken, news: &Receiver<News>, plan: &Plan, unicode: bool) -> Result<Exit, Stop> {
+    let mut state = State::new(plan.habits.clone(), plan.read_only);
     let patience = plan.interval * STALLED;
     let mut last = Instant::now();
     loop {
+        let gone = |error: io::Error| Stop::unusable(format!("the terminal is gone: {error}"));
+        let size = screen.0.size().map_err(gone)?;
+        state.resize((size.width, size.height));
+        let theme = Theme { palette: state.palette, unicode };
         let draw = |frame: &mut ratatui::Frame<'_>| {
             view::draw(&state, frame.area(), frame.buffer_mut(), theme);
         };
-        screen.0.draw(draw).map_err(|error| Stop::unusable(format!("the terminal is gone: {error}")))?;
+        screen.0.draw(draw).map_err(gone)?;
         match news.recv_timeout(plan.interval) {
             Ok(News::Reading(reading)) => {
                 last = Instant::now();
                 state.push(reading.step, reading.own_cpu);
             }
             Ok(News::Terminal(Ok(event))) => {
-                terminal::key(&event).into_iter().for_each(|key| state.press(key))
+                terminal::key(&event).into_iter().for_each(|key| state.press(key));
+                terminal::pointer(&event).into_iter().for_each(|pointer| state.point(pointer));
             }
             Ok(News::Terminal(Err(error))) => {
                 return Err(Stop::unusable(format!("the keyboard is gone: {error}")));

@@ -18,7 +18,7 @@ pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) {
         return;
     };
     let y = title(row, pen);
-    let y = figures(row, y, pen);
+    let y = figures(row, &state.columns, y, pen);
     let (width, height) = (pen.width(), pen.height());
     let map = if height >= y + MAP + 4 { MAP } else { 0 };
     let room = height.saturating_sub(y + map);
@@ -42,10 +42,11 @@ fn title(row: &Row, pen: &mut Pen<'_>) -> u16 {
     1
 }
 
-/// All columns of the overview, with their names.
-fn figures(row: &Row, y: u16, pen: &mut Pen<'_>) -> u16 {
+/// All columns of the overview, with their names, also those that it has no room for.
+fn figures(row: &Row, columns: &[usize], y: u16, pen: &mut Pen<'_>) -> u16 {
     let (mut x, mut y) = (0, y);
-    for (index, column) in COLUMNS.iter().enumerate() {
+    for &index in columns {
+        let Some(column) = COLUMNS.get(index) else { continue };
         let text = column.render(row.value(index));
         let length = (column.title.len() + text.chars().count() + 1) as u16;
         if x > 0 && x + length > pen.width() {

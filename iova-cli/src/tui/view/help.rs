@@ -16,9 +16,8 @@ pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
         y += 1;
     }
     y += 1;
-    for column in COLUMNS {
+    for column in state.columns.iter().filter_map(|&column| COLUMNS.get(column)) {
         pen.put(1, y, Role::Strong, column.title);
-        let each = if column.per_second { " (per second)" } else { "" };
-        y = pen.wrap(TAB, y, Role::Dim, &format!("{}{each}: {}", column.metric, column.definition()));
+        y = pen.wrap(TAB, y, Role::Dim, &column.definition());
     }
 }

@@ -1,16 +1,20 @@
+use super::super::habits::Palette;
 use super::super::history::History;
 use super::super::keys::Key;
 use super::super::state::State;
 use super::super::theme::Theme;
 use super::draw;
 use crate::render::fixtures;
-use iova_core::model::{Report, Step};
+use iova_core::model::{Device, Report, Step};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+mod habits;
+mod style;
+
 const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 60)];
-const UNICODE: Theme = Theme { color: false, unicode: true };
-const ASCII: Theme = Theme { color: false, unicode: false };
+const UNICODE: Theme = Theme { palette: Palette::Mono, unicode: true };
+const ASCII: Theme = Theme { palette: Palette::Mono, unicode: false };
 
 /// Thirty seconds of one report.
 fn watched(report: &Report) -> State {
@@ -85,7 +89,7 @@ fn no_size_and_no_report_panics() {
     let reports = [fixtures::cliff(), fixtures::healthy(), fixtures::hostile(), fixtures::passthrough()];
     for report in reports {
         let mut state = watched(&report);
-        for key in ['s', 'f', '?', '?', 'f', 'p', '[', '[', ']', 'i', 'r'] {
+        for key in ['s', 'f', '?', '?', 'f', 'p', '[', '[', ']', 'i', 'r', 'T', '3', 'c', 'c'] {
             press(&mut state, &[Key::Char(key), Key::Enter]);
             for width in [0, 1, 2, 39, 40, 41, 63, 100, 250] {
                 for height in [0, 1, 2, 11, 12, 13, 30, 90] {
