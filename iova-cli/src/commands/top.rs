@@ -11,7 +11,7 @@ use std::io::IsTerminal as _;
 pub(super) fn run(args: &TopArgs, term: Term) -> Result<Exit, Stop> {
     if args.write_config {
         let path = config::write(args.config.as_deref())?;
-        output::print(&format!("{} says now what is usual: change it as you like\n", path.display()))?;
+        output::print(&format!("{} is written: take a # away to change what is usual\n", path.display()))?;
         return Ok(Exit::Done);
     }
     // Before anything touches the kernel.

@@ -189,7 +189,10 @@ impl State {
     fn act(&mut self, action: Action) {
         match action {
             Action::Quit => self.over = true,
-            Action::Help => self.help = !self.help,
+            Action::Help => {
+                self.help = !self.help;
+                self.scroll = 0;
+            }
             Action::Back => self.back(),
             Action::Open => self.open(),
             Action::Findings => {
@@ -225,6 +228,7 @@ impl State {
     fn back(&mut self) {
         if self.help {
             self.help = false;
+            self.scroll = 0;
         } else if self.screen != Screen::Overview {
             self.go(Screen::Overview);
         } else {
@@ -245,7 +249,7 @@ impl State {
     }
 
     pub(super) fn step(&mut self, by: isize) {
-        if self.screen != Screen::Overview {
+        if self.help || self.screen != Screen::Overview {
             // The view knows how many lines there are, and shows the last ones if this is more.
             self.scroll = self.scroll.saturating_add_signed(by).min(1000);
             return;

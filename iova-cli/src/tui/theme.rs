@@ -88,7 +88,7 @@ const DARK: Colors = Colors {
     warning: 221,
     bad: 203,
     cached: 80,
-    heat: [67, 73, 78, 149, 185, 221, 215, 203],
+    heat: [67, 73, 78, 149, 185, 220, 215, 203],
 };
 
 const LIGHT: Colors = Colors {

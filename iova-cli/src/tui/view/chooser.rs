@@ -7,8 +7,10 @@ use super::super::state::State;
 use super::super::theme::Role;
 use super::pen::Pen;
 
-const TITLE: u16 = 4;
-const METRIC: u16 = 15;
+/// A gap, so that no figure of the table runs into the list.
+const MARK: u16 = 1;
+const TITLE: u16 = 5;
+const METRIC: u16 = 16;
 
 pub(super) fn draw(state: &State, chooser: Chooser, body: &mut Pen<'_>) {
     let (table, _) = layout::overview(body.width(), body.height(), state.wrong());
@@ -17,12 +19,12 @@ pub(super) fn draw(state: &State, chooser: Chooser, body: &mut Pen<'_>) {
     let pen = &mut body.area(area);
     pen.clear();
     pen.paint(0, Role::Headline);
-    pen.put(1, 0, Role::Headline, "columns");
+    pen.put(MARK, 0, Role::Headline, "columns");
     let (cursor, lines) = (chooser.cursor, layout::chooser_lines(area));
     let first = layout::first(chooser.top, cursor, usize::from(lines));
     for (y, (index, column)) in (1..=lines).zip(COLUMNS.iter().enumerate().skip(first)) {
         let shown = state.columns.contains(&index);
-        pen.put(0, y, Role::Plain, if shown { "[x]" } else { "[ ]" });
+        pen.put(MARK, y, Role::Plain, if shown { "[x]" } else { "[ ]" });
         pen.put(TITLE, y, if shown { Role::Strong } else { Role::Plain }, column.title);
         if shown && !seen.contains(&Field::Figure(index)) {
             pen.put(METRIC, y, Role::Warning, "no room for it");
@@ -34,6 +36,6 @@ pub(super) fn draw(state: &State, chooser: Chooser, body: &mut Pen<'_>) {
         }
     }
     if let Some(column) = COLUMNS.get(cursor) {
-        pen.wrap(0, lines + 2, Role::Plain, &column.definition());
+        pen.wrap(MARK, lines + 2, Role::Plain, &column.definition());
     }
 }

@@ -164,6 +164,17 @@ fn rows_stay_where_they_are_until_the_cursor_leaves() {
 }
 
 #[test]
+fn help_can_be_read_to_its_end_on_a_small_screen() {
+    let mut state = sized(&fixtures::cliff(), SIZES[0]);
+    press(&mut state, &[Key::Char('?')]);
+    assert!(screen(&state, SIZES[0], UNICODE).contains(": Down"));
+    press(&mut state, &[Key::End]);
+    assert!(screen(&state, SIZES[0], UNICODE).contains("ones)."), "the last column is explained");
+    press(&mut state, &[Key::Escape, Key::Char('?')]);
+    assert!(screen(&state, SIZES[0], UNICODE).contains("show or hide this help"));
+}
+
+#[test]
 fn read_only_is_shown() {
     let state = State { read_only: true, ..sized(&fixtures::healthy(), SIZES[1]) };
     assert!(screen(&state, SIZES[1], UNICODE).lines().next().unwrap().ends_with("LIVE read-only"));
