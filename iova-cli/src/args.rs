@@ -3,10 +3,12 @@
 pub(crate) mod policy;
 
 use crate::duration;
+use crate::tui::Palette;
 use clap::builder::PossibleValuesParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use iova_core::finding::Severity;
 use iova_core::probe::Profile;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const EXIT_CODES: &str = "\
@@ -45,13 +47,20 @@ Examples:
   iova top --device nvme0n1 --profile full one device, looked at closely
   iova top --batch --count 5               five plain tables, for scripts
   iova top --batch --format json           a line of JSON per interval
+  iova top --theme light --mouse           for a light background; clicks count
+  iova top --write-config                  a file to change what is usual
 
 ? in the screen shows its keys. Nothing there changes anything on the host.
 
+What iova top does without options stands in $XDG_CONFIG_HOME/iova/top.toml, or
+~/.config/iova/top.toml: interval, profile, theme, ascii, mouse, hide-idle,
+sort, order, columns, read-only. --write-config writes that file, with every
+key explained. The command line wins over it.
+
 Exit codes:
   0  done
-  2  wrong usage, missing privileges, a kernel that cannot be measured, or no
-     terminal
+  2  wrong usage, an error in the configuration file, missing privileges, a
+     kernel that cannot be measured, or no terminal
   3  an internal error";
 
 const DEVICES_HELP: &str = "\
@@ -168,15 +177,30 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct TopArgs {
-    /// Time between two looks: 1, 1s, 500ms, 1m.
-    #[arg(value_name = "INTERVAL", default_value = "1s", value_parser = duration::parse)]
-    pub(crate) interval: Duration,
+    /// Time between two looks: 1, 1s, 500ms, 1m [default: 1s].
+    #[arg(value_name = "INTERVAL", value_parser = duration::parse)]
+    pub(crate) interval: Option<Duration>,
     /// Only these devices: BDF, driver, network interface, block device, or vendor:device.
     #[arg(long = "device", value_name = "DEVICE", num_args = 1..)]
     pub(crate) devices: Vec<String>,
-    /// How closely to look: see iova report.
-    #[arg(long, default_value = "default", value_parser = profile_parser())]
-    pub(crate) profile: Profile,
+    /// How closely to look: see iova report [default: default].
+    #[arg(long, value_parser = profile_parser())]
+    pub(crate) profile: Option<Profile>,
+    /// Colours: for a dark or light background, or none [default: dark, and mono without colour].
+    #[arg(long, value_parser = palette_parser())]
+    pub(crate) theme: Option<Palette>,
+    /// Take clicks and the wheel; select text with Shift then.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) mouse: Option<bool>,
+    /// Change nothing on this host, whatever is pressed.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) read_only: Option<bool>,
+    /// Take this configuration file instead of the usual one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Write a configuration file that says what is usual, and end; never over one that is there.
+    #[arg(long, conflicts_with = "batch")]
+    pub(crate) write_config: bool,
     /// Print plain tables instead of a screen.
     #[arg(long)]
     pub(crate) batch: bool,
@@ -191,6 +215,12 @@ pub(crate) struct TopArgs {
 fn profile_parser() -> impl clap::builder::TypedValueParser<Value = Profile> {
     use clap::builder::TypedValueParser as _;
     PossibleValuesParser::new(Profile::ALL.map(Profile::name)).try_map(|name| name.parse::<Profile>())
+}
+
+fn palette_parser() -> impl clap::builder::TypedValueParser<Value = Palette> {
+    use clap::builder::TypedValueParser as _;
+    PossibleValuesParser::new(Palette::ALL.map(Palette::name))
+        .try_map(|name| Palette::find(&name).ok_or("no such theme"))
 }
 
 fn severity_parser() -> impl clap::builder::TypedValueParser<Value = Severity> {

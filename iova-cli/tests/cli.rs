@@ -61,6 +61,8 @@ fn wrong_usage_is_exit_code_2_with_a_hint() {
         (&["policy", "revert"], "DEVICE"),
         (&["policy", "revert", "eth0", "--all"], "cannot be used with"),
         (&["policy", "set", "eth0"], "POLICY"),
+        (&["top", "--theme", "blue"], "dark, light, mono"),
+        (&["top", "--mouse=5"], "true, false"),
         (&["reprot"], "report"),
         (&[], "Usage"),
     ] {
@@ -78,8 +80,13 @@ fn help_names_the_exit_codes() {
         "show", "explain", "try", "confirm", "revert", "set", "flush", "release", "log", "persist", "forget",
     ];
     let policy = policy.map(|command| vec!["policy", command, "--help"]);
-    let others =
-        [vec!["--help"], vec!["report", "--help"], vec!["doctor", "--help"], vec!["devices", "--help"]];
+    let others = [
+        vec!["--help"],
+        vec!["report", "--help"],
+        vec!["top", "--help"],
+        vec!["doctor", "--help"],
+        vec!["devices", "--help"],
+    ];
     for args in others.iter().chain(&policy).chain([&vec!["policy", "--help"]]) {
         let output = run(args);
         assert_eq!(code(&output), 0);
@@ -163,4 +170,79 @@ fn a_pipe_gets_no_colour_unless_asked() {
     assert!(!run(&["devices"]).stdout.contains(&0x1b));
     let ascii = run(&["report", "--ascii"]);
     assert!(ascii.stdout.is_ascii());
+}
+
+/// A directory for configuration files, gone afterwards.
+struct ConfigHome(std::path::PathBuf);
+
+impl ConfigHome {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("iova-cli-{name}-{}", std::process::id())))
+    }
+
+    fn top(&self, args: &[&str]) -> Output {
+        let args = [&["top"], args].concat();
+        iova(&args).env("XDG_CONFIG_HOME", &self.0).env("HOME", "/nowhere").output().unwrap()
+    }
+}
+
+impl Drop for ConfigHome {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn write_config_writes_once_and_says_where() {
+    let home = ConfigHome::new("write");
+    let path = home.0.join("iova/top.toml");
+    let output = home.top(&["--write-config"]);
+    assert_eq!((code(&output), text(&output.stderr)), (0, String::new()));
+    assert!(text(&output.stdout).starts_with(path.to_str().unwrap()), "{}", text(&output.stdout));
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert!(written.contains("#read-only = false"), "{written}");
+    let again = home.top(&["--write-config"]);
+    let complaint = text(&again.stderr);
+    assert_eq!(code(&again), 2);
+    assert!(complaint.contains("stays as it is") && complaint.lines().count() == 1, "{complaint}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), written);
+    // What was written can be read: what fails next is the terminal.
+    assert!(text(&home.top(&[]).stderr).contains("needs a terminal"));
+}
+
+#[test]
+fn without_a_place_for_it_no_config_is_written() {
+    let output =
+        iova(&["top", "--write-config"]).env_remove("XDG_CONFIG_HOME").env_remove("HOME").output().unwrap();
+    assert_eq!(code(&output), 2);
+    assert!(text(&output.stderr).contains("--config FILE"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_error_in_the_config_is_one_sentence_and_exit_code_2() {
+    let home = ConfigHome::new("errors");
+    let path = home.0.join("iova/top.toml");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    for (content, hint) in [
+        ("mouse = true\nintervall = \"1s\"\n", "line 2: 'intervall' is no key here: use interval, profile"),
+        ("theme = \"\u{1b}[2J\"", "line 1: "),
+        ("theme = \"blue\"", "line 1: theme: use one of \"dark\", \"light\", \"mono\""),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let named = ["--config", path.to_str().unwrap()];
+        for args in [&[][..], &["--batch"], &named] {
+            let output = home.top(args);
+            let complaint = text(&output.stderr);
+            assert_eq!(code(&output), 2, "{complaint}");
+            assert!(complaint.starts_with("iova: /") && complaint.contains(hint), "{complaint}");
+            assert!(complaint.lines().count() == 1 && !complaint.contains('\x1b'), "{complaint:?}");
+        }
+    }
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let complaint = text(&home.top(&[]).stderr);
+    assert!(complaint.contains("no regular file"), "{complaint}");
+    let missing = home.top(&["--config", "/no/such/file.toml"]);
+    assert_eq!(code(&missing), 2);
+    assert!(text(&missing.stderr).contains("/no/such/file.toml"));
 }

@@ -2,12 +2,22 @@
 
 use crate::args::{Format, TopArgs};
 use crate::exit::{Exit, Stop};
+use crate::output;
 use crate::term::Term;
-use crate::tui;
+use crate::tui::config::{self, Config};
+use crate::tui::{self, Palette};
 use std::io::IsTerminal as _;
 
 pub(super) fn run(args: &TopArgs, term: Term) -> Result<Exit, Stop> {
-    let plan = tui::Plan { interval: args.interval, profile: args.profile, devices: args.devices.clone() };
+    if args.write_config {
+        let path = config::write(args.config.as_deref())?;
+        output::print(&format!("{} is written: take a # away to change what is usual\n", path.display()))?;
+        return Ok(Exit::Done);
+    }
+    // Before anything touches the kernel.
+    let config = config::read(args.config.as_deref())?;
+    let term = Term { unicode: term.unicode && !config.ascii, ..term };
+    let plan = plan(args, config, term);
     if args.batch {
         return tui::batch(&plan, args.count, args.format, term);
     }
@@ -20,4 +30,18 @@ pub(super) fn run(args: &TopArgs, term: Term) -> Result<Exit, Stop> {
         ));
     }
     tui::run(&plan, term)
+}
+
+/// The command line wins over the file.
+fn plan(args: &TopArgs, config: Config, term: Term) -> tui::Plan {
+    let mut habits = config.habits;
+    habits.mouse = args.mouse.unwrap_or(habits.mouse);
+    habits.palette = if term.color { args.theme.unwrap_or(habits.palette) } else { Palette::Mono };
+    tui::Plan {
+        interval: args.interval.unwrap_or(config.interval),
+        profile: args.profile.unwrap_or(config.profile),
+        devices: args.devices.clone(),
+        read_only: args.read_only.unwrap_or(config.read_only),
+        habits,
+    }
 }

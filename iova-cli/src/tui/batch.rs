@@ -1,6 +1,6 @@
 //! `iova top --batch`: a plain table or a line of JSON per interval, for scripts.
 
-use super::columns::COLUMNS;
+use super::columns::{COLUMNS, Column};
 use super::history::Identity;
 use super::source::{Feed, Plan, Reading};
 use crate::args::Format;
@@ -23,10 +23,12 @@ pub(crate) fn batch(plan: &Plan, count: Option<u64>, format: Format, term: Term)
         while !matches!(signals.wait(Instant::now() + Duration::from_secs(3600)), Wake::Ended { .. }) {}
         let _ = stop.send(());
     });
+    let columns: Vec<&Column> =
+        plan.habits.columns.iter().filter_map(|&column| COLUMNS.get(column)).collect();
     let mut left = count;
     let mut failed = None;
     feed.run(&stopped, |reading| {
-        let printed = text(&reading, format, term).and_then(|text| output::print(&text));
+        let printed = text(&reading, &columns, format, term).and_then(|text| output::print(&text));
         failed = printed.err();
         left = left.map(|left| left.saturating_sub(1));
         failed.is_none() && left != Some(0)
@@ -34,36 +36,36 @@ pub(crate) fn batch(plan: &Plan, count: Option<u64>, format: Format, term: Term)
     failed.map_or(Ok(Exit::Done), Err)
 }
 
-fn text(reading: &Reading, format: Format, term: Term) -> Result<String, Stop> {
+fn text(reading: &Reading, columns: &[&Column], format: Format, term: Term) -> Result<String, Stop> {
     let mut report = reading.step.interval.clone();
     // One interval alone is too short for a verdict.
     report.findings.clone_from(&reading.step.lately.findings);
     match format {
-        Format::Text => Ok(table(&report, term)),
+        Format::Text => Ok(table(&report, columns, term)),
         Format::Json => serde_json::to_string(&report)
             .map(|line| line + "\n")
             .map_err(|error| Stop::internal(format!("JSON: {error}"))),
     }
 }
 
-fn table(report: &Report, term: Term) -> String {
+fn table(report: &Report, columns: &[&Column], term: Term) -> String {
     let mut text = format!("{:12} {:16}", "device", "name");
-    for column in COLUMNS {
+    for column in columns {
         let _ = write!(text, " {:>width$}", column.title, width = usize::from(column.width));
     }
     text.push_str(" policy\n");
     for device in report.devices.iter().filter(|device| device.active()) {
-        line(&mut text, device, report.duration_s, term);
+        line(&mut text, device, columns, report.duration_s, term);
     }
     text.push('\n');
     text
 }
 
-fn line(text: &mut String, device: &Device, seconds: f64, term: Term) {
+fn line(text: &mut String, device: &Device, columns: &[&Column], seconds: f64, term: Term) {
     let who = Identity::of(device);
     let name: String = clean(&who.name, term.unicode).chars().take(16).collect();
     let _ = write!(text, "{:12} {name:16}", clean(&who.bdf, term.unicode));
-    for column in COLUMNS {
+    for column in columns {
         let value = clean(&column.render(column.value(device, seconds)), term.unicode);
         let _ = write!(text, " {value:>width$}", width = usize::from(column.width));
     }

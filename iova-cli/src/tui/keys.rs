@@ -20,6 +20,22 @@ pub(crate) enum Key {
     Interrupt,
 }
 
+/// What was done with the mouse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Touch {
+    Click,
+    WheelUp,
+    WheelDown,
+}
+
+/// The same, and in which cell, counted from the top left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pointer {
+    pub(crate) touch: Touch,
+    pub(crate) x: u16,
+    pub(crate) y: u16,
+}
+
 /// What the user wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -35,6 +51,8 @@ pub(crate) enum Action {
     Back,
     SortNext,
     SortBefore,
+    /// By the column whose number the key is.
+    SortNth,
     Reverse,
     Filter,
     Idle,
@@ -54,6 +72,11 @@ pub(crate) enum Action {
     ZoomOut,
     Lower,
     Higher,
+    Theme,
+    Columns,
+    /// Shows or hides the column under the cursor.
+    Toggle,
+    UsualColumns,
 }
 
 impl Action {
@@ -67,6 +90,7 @@ impl Action {
 /// Where a key has a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
+    /// But not where something is chosen.
     Everywhere,
     Overview,
     /// One device, whatever is shown of it.
@@ -77,12 +101,14 @@ pub(crate) enum Place {
     Policy,
     /// The policy's screen while a trial runs.
     Trial,
+    /// The chooser of columns, which takes all keys.
+    Columns,
 }
 
 impl Place {
     /// True if a key of `self` has its meaning in `place`.
     fn holds_in(self, place: Self) -> bool {
-        self == place || self == Everywhere || (self, place) == (Device, Space)
+        self == place || (self == Everywhere && place != Columns) || (self, place) == (Device, Space)
     }
 }
 
@@ -110,7 +136,10 @@ const fn key(
 }
 
 use Key::Char;
-use Place::{Device, Everywhere, Overview, Policy, Space, Trial};
+use Place::{Columns, Device, Everywhere, Overview, Policy, Space, Trial};
+
+const DIGITS: &[Key] =
+    &[Char('1'), Char('2'), Char('3'), Char('4'), Char('5'), Char('6'), Char('7'), Char('8'), Char('9')];
 
 /// All keys, in the order of the footer.
 pub(crate) const BINDINGS: &[Binding] = &[
@@ -126,6 +155,14 @@ pub(crate) const BINDINGS: &[Binding] = &[
     ),
     key(Overview, Action::SortNext, &[Char('s'), Char('>')], "s", "sort", "sort by the next column"),
     key(Overview, Action::SortBefore, &[Char('S'), Char('<')], "S", "", "sort by the column before"),
+    key(
+        Overview,
+        Action::SortNth,
+        DIGITS,
+        "1-9",
+        "",
+        "sort by the column with this number; again: turn it round",
+    ),
     key(Overview, Action::Reverse, &[Char('r')], "r", "", "turn the order round"),
     key(Overview, Action::Filter, &[Char('/')], "/", "filter", "show only what has this text"),
     key(Overview, Action::Idle, &[Char('i')], "i", "idle", "show or hide devices that do nothing"),
@@ -157,6 +194,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key(Space, Action::Higher, &[Key::Right, Char('L')], "Right L", "higher", "to higher addresses"),
     key(Everywhere, Action::Findings, &[Char('f')], "f", "findings", "what is wrong, and what to do"),
     key(Everywhere, Action::Pause, &[Char('p'), Char(' ')], "p", "pause", "hold the screen still, or go on"),
+    key(Overview, Action::Columns, &[Char('c')], "c", "columns", "choose columns, and read what each is"),
     key(Everywhere, Action::Earlier, &[Char('['), Char(',')], "[", "earlier", "one interval back"),
     key(Everywhere, Action::Later, &[Char(']'), Char('.')], "]", "later", "one interval forward"),
     key(Everywhere, Action::Up, &[Key::Up, Char('k')], "Up k", "", "up"),
@@ -165,7 +203,25 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key(Everywhere, Action::PageDown, &[Key::PageDown], "PgDn", "", "a page down"),
     key(Everywhere, Action::First, &[Key::Home, Char('g')], "Home g", "", "to the first"),
     key(Everywhere, Action::Last, &[Key::End, Char('G')], "End G", "", "to the last"),
+    key(Everywhere, Action::Theme, &[Char('T')], "T", "", "colours for a dark or light background, or none"),
     key(Everywhere, Action::Quit, &[Char('q'), Key::Interrupt], "q", "quit", "quit"),
+    key(
+        Columns,
+        Action::Toggle,
+        &[Char(' '), Key::Enter],
+        "Space",
+        "show or hide",
+        "show or hide this column",
+    ),
+    key(Columns, Action::UsualColumns, &[Char('u')], "u", "the usual ones", "show the usual columns"),
+    key(Columns, Action::Back, &[Key::Escape, Char('c'), Char('q')], "Esc", "close", "back to the table"),
+    key(Columns, Action::Up, &[Key::Up, Char('k')], "Up k", "", "up"),
+    key(Columns, Action::Down, &[Key::Down, Char('j')], "Down j", "", "down"),
+    key(Columns, Action::PageUp, &[Key::PageUp], "PgUp", "", "a page up"),
+    key(Columns, Action::PageDown, &[Key::PageDown], "PgDn", "", "a page down"),
+    key(Columns, Action::First, &[Key::Home, Char('g')], "Home g", "", "to the first"),
+    key(Columns, Action::Last, &[Key::End, Char('G')], "End G", "", "to the last"),
+    key(Columns, Action::Quit, &[Key::Interrupt], "Ctrl-C", "", "quit"),
 ];
 
 /// What a key does in a place.
@@ -185,7 +241,7 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
-        for place in [Overview, Device, Space, Place::Findings, Policy, Trial] {
+        for place in [Overview, Device, Space, Place::Findings, Policy, Trial, Columns] {
             let keys: Vec<Key> = of(place, false).flat_map(|binding| binding.keys).copied().collect();
             for (index, key) in keys.iter().enumerate() {
                 assert!(!keys[..index].contains(key), "{key:?} in {place:?}");

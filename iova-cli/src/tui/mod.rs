@@ -2,13 +2,19 @@
 //! terminal; the view only draws.
 
 mod batch;
+mod chooser;
 mod columns;
+pub(crate) mod config;
 mod crew;
 mod desk;
 mod events;
+mod habits;
 mod history;
 mod keys;
+mod layout;
 mod pane;
+mod pointer;
+mod sort;
 mod source;
 mod state;
 mod terminal;
@@ -17,6 +23,7 @@ mod view;
 mod window;
 
 pub(crate) use batch::batch;
+pub(crate) use habits::Palette;
 pub(crate) use source::Plan;
 
 use crate::exit::{Exit, Stop};
@@ -56,7 +63,7 @@ pub(crate) fn run(plan: &Plan, term: Term) -> Result<Exit, Stop> {
     let feed = Feed::start(plan)?;
     let (tell, news) = mpsc::channel();
     let (stop, stopped) = mpsc::channel();
-    let screen = Taken::take()
+    let screen = Taken::take(plan.habits.mouse)
         .map_err(|error| Stop::unusable(format!("the terminal can't be used ({error}): try --batch")))?;
     listen(&tell, signals);
     let mut crew = Crew::new(tell.clone());
@@ -65,8 +72,8 @@ pub(crate) fn run(plan: &Plan, term: Term) -> Result<Exit, Stop> {
         let over = feed.run(&stopped, |reading| readings.send(News::Reading(Box::new(reading))).is_ok());
         let _ = tell.send(News::Over(over));
     });
-    let mut state = State::default();
-    let result = show(screen, &news, plan, Theme::of(term), &mut state, &mut crew);
+    let mut state = State::new(plan.habits.clone(), plan.read_only);
+    let result = show(screen, &news, plan, term.unicode, &mut state, &mut crew);
     end_trial(&mut state, &news, &mut crew);
     drop(stop);
     // Detaches the probes.
@@ -124,24 +131,29 @@ fn show(
     mut screen: Taken,
     news: &Receiver<News>,
     plan: &Plan,
-    theme: Theme,
+    unicode: bool,
     state: &mut State,
     crew: &mut Crew,
 ) -> Result<Exit, Stop> {
     let patience = plan.interval * STALLED;
     let mut last = Instant::now();
     loop {
+        let gone = |error: io::Error| Stop::unusable(format!("the terminal is gone: {error}"));
+        let size = screen.0.size().map_err(gone)?;
+        state.resize((size.width, size.height));
+        let theme = Theme { palette: state.palette, unicode };
         let draw = |frame: &mut ratatui::Frame<'_>| {
             view::draw(state, frame.area(), frame.buffer_mut(), theme);
         };
-        screen.0.draw(draw).map_err(|error| Stop::unusable(format!("the terminal is gone: {error}")))?;
+        screen.0.draw(draw).map_err(gone)?;
         match news.recv_timeout(plan.interval) {
             Ok(News::Reading(reading)) => {
                 last = Instant::now();
                 state.push(reading.step, reading.own_cpu);
             }
             Ok(News::Terminal(Ok(event))) => {
-                terminal::key(&event).into_iter().for_each(|key| state.press(key))
+                terminal::key(&event).into_iter().for_each(|key| state.press(key));
+                terminal::pointer(&event).into_iter().for_each(|pointer| state.point(pointer));
             }
             Ok(News::Terminal(Err(error))) => {
                 return Err(Stop::unusable(format!("the keyboard is gone: {error}")));

@@ -1,5 +1,6 @@
 //! Where intervals come from: a thread that reads the probes, looks at the space now and then, and says what it saw.
 
+use super::habits::Habits;
 use crate::commands::live::Live;
 use crate::exit::Stop;
 use crate::session::{Source as _, missing, translates};
@@ -29,6 +30,9 @@ pub(crate) struct Plan {
     pub(crate) profile: Profile,
     /// Device names as given; empty for all.
     pub(crate) devices: Vec<String>,
+    /// Nothing may be changed from the screen.
+    pub(crate) read_only: bool,
+    pub(crate) habits: Habits,
 }
 
 /// The running kernel under observation.

@@ -1,15 +1,19 @@
 //! What is on the screen, and what a key changes about it. Knows no terminal.
 
-use super::columns::{COUNT, MASK};
+use super::chooser::Chooser;
+use super::columns::{self, MASK};
 use super::desk::{Answer, Desk, Stage, Sure};
+use super::habits::{Habits, Palette, Sort};
 use super::history::{History, Moment, Row};
 use super::keys::{self, Action, Key, Place};
+use super::layout::{self, Field, Placed};
 use super::pane::Pane;
 use super::window::Window;
 use iova_core::model::Step;
+use std::cmp::Ordering;
 
 /// Rows that a page key moves.
-const PAGE: usize = 10;
+pub(super) const PAGE: usize = 10;
 
 /// Which screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +36,18 @@ pub(crate) struct State {
     /// The addresses on the map of its space.
     pub(crate) window: Window,
     pub(crate) help: bool,
-    /// Index of the column, and whether the largest comes first.
-    pub(crate) sort: (usize, bool),
+    pub(crate) palette: Palette,
+    /// Nothing on the host may be changed from here.
+    pub(crate) read_only: bool,
+    pub(crate) sort: Sort,
+    /// The columns of figures that are shown, from left to right.
+    pub(crate) columns: Vec<usize>,
+    /// The list of all columns, while one chooses.
+    pub(crate) chooser: Option<Chooser>,
+    /// Columns and lines of the terminal.
+    pub(crate) size: (u16, u16),
+    /// The first device of the table that is shown.
+    pub(crate) top: usize,
     pub(crate) filter: String,
     /// The filter is being typed.
     pub(crate) typing: bool,
@@ -47,35 +61,43 @@ pub(crate) struct State {
     /// Why nothing new comes.
     pub(crate) trouble: Option<String>,
     pub(crate) desk: Desk,
-    /// Nothing may be changed from here.
-    pub(crate) read_only: bool,
     pub(crate) over: bool,
 }
 
 impl Default for State {
     fn default() -> Self {
+        Self::new(Habits::default(), false)
+    }
+}
+
+impl State {
+    pub(crate) fn new(habits: Habits, read_only: bool) -> Self {
         Self {
             history: History::default(),
             screen: Screen::Overview,
             pane: Pane::default(),
             window: Window::default(),
             help: false,
-            sort: (0, true),
+            palette: habits.palette,
+            read_only,
+            sort: habits.sort,
+            columns: habits.columns,
+            chooser: None,
+            // Until the terminal has said how large it is, there is room for everything.
+            size: (u16::MAX, u16::MAX),
+            top: 0,
             filter: String::new(),
             typing: false,
-            hide_idle: false,
+            hide_idle: habits.hide_idle,
             selected: None,
             scroll: 0,
             paused: None,
             trouble: None,
             desk: Desk::default(),
-            read_only: false,
             over: false,
         }
     }
-}
 
-impl State {
     /// A new interval.
     pub(crate) fn push(&mut self, step: Step, own_cpu: Option<f64>) {
         self.history.push(step, own_cpu);
@@ -86,10 +108,20 @@ impl State {
         if self.selected.is_none() {
             self.selected = self.rows().first().map(|row| row.who.bdf.clone());
         }
+        self.keep_in_sight();
+    }
+
+    /// The terminal has this size now.
+    pub(crate) fn resize(&mut self, size: (u16, u16)) {
+        if self.size != size {
+            self.size = size;
+            self.keep_in_sight();
+        }
     }
 
     pub(crate) fn place(&self) -> Place {
         match self.screen {
+            _ if self.chooser.is_some() => Place::Columns,
             Screen::Overview => Place::Overview,
             Screen::Device(_) if self.pane == Pane::Space => Place::Space,
             Screen::Device(_) => Place::Device,
@@ -116,13 +148,22 @@ impl State {
         let Some(moment) = self.moment() else { return Vec::new() };
         let wanted = self.filter.to_lowercase();
         let mut rows: Vec<&Row> = moment.rows.iter().filter(|row| self.shows(row, &wanted)).collect();
-        let (column, descending) = self.sort;
         rows.sort_by(|a, b| {
-            let [x, y] = [a, b].map(|row| row.value(column).unwrap_or(f64::NEG_INFINITY));
-            let order = if descending { y.total_cmp(&x) } else { x.total_cmp(&y) };
+            let order = ascending(self.sort.by, a, b);
+            let order = if self.sort.descending { order.reverse() } else { order };
             order.then_with(|| a.who.bdf.cmp(&b.who.bdf))
         });
         rows
+    }
+
+    /// How many things are wrong.
+    pub(crate) fn wrong(&self) -> usize {
+        self.moment().map_or(0, |moment| moment.findings.len())
+    }
+
+    /// What the table shows in a place so wide.
+    pub(crate) fn fields(&self, width: u16) -> Vec<Placed> {
+        layout::fields(width, &self.columns, self.sort.by)
     }
 
     fn shows(&self, row: &Row, wanted: &str) -> bool {
@@ -147,8 +188,11 @@ impl State {
         if self.typing {
             return self.type_filter(key);
         }
-        if let Some(action) = keys::action(key, self.place(), self.read_only) {
-            self.act(action);
+        match (keys::action(key, self.place(), self.read_only), key) {
+            (Some(Action::SortNth), Key::Char(digit)) => self.sort_nth(digit),
+            (Some(action), _) if self.chooser.is_some() => self.choose(action),
+            (Some(action), _) => self.act(action),
+            (None, _) => {}
         }
     }
 
@@ -183,15 +227,18 @@ impl State {
     fn act(&mut self, action: Action) {
         match action {
             Action::Quit => self.quit(),
-            Action::Help => self.help = !self.help,
+            Action::Help => {
+                self.help = !self.help;
+                self.scroll = 0;
+            }
             Action::Back => self.back(),
             Action::Open => self.open(),
             Action::Findings => {
                 self.go(if self.screen == Screen::Findings { Screen::Overview } else { Screen::Findings })
             }
-            Action::SortNext => self.sort = ((self.sort.0 + 1) % COUNT, true),
-            Action::SortBefore => self.sort = ((self.sort.0 + COUNT - 1) % COUNT, true),
-            Action::Reverse => self.sort.1 = !self.sort.1,
+            Action::SortNext => self.sort_next(1),
+            Action::SortBefore => self.sort_next(-1),
+            Action::Reverse => self.sort.descending = !self.sort.descending,
             Action::Filter => self.typing = true,
             Action::Idle => self.hide_idle = !self.hide_idle,
             Action::Pause => self.paused = if self.paused.is_some() { None } else { Some(0) },
@@ -215,6 +262,10 @@ impl State {
             Action::ZoomOut => self.window = self.window.zoom(false),
             Action::Lower => self.window = self.window.pan(false),
             Action::Higher => self.window = self.window.pan(true),
+            Action::Theme => self.palette = self.palette.next(),
+            Action::Columns => self.chooser = Some(Chooser::default()),
+            // They mean something elsewhere.
+            Action::SortNth | Action::Toggle | Action::UsualColumns => {}
         }
         self.keep_cursor();
     }
@@ -232,6 +283,7 @@ impl State {
     fn back(&mut self) {
         if self.help {
             self.help = false;
+            self.scroll = 0;
         } else if self.screen == Screen::Policy && self.desk.back() {
             self.scroll = 0;
         } else if self.screen != Screen::Overview {
@@ -258,12 +310,12 @@ impl State {
             _ => self.selected.clone(),
         };
         let Some(bdf) = bdf else { return };
-        let mask = self.moment().and_then(|moment| moment.row(&bdf)?.value(MASK));
+        let mask = self.moment().and_then(|moment| moment.row(&bdf)?.value(columns::find(MASK)?));
         self.desk.open(&bdf, mask);
         self.go(Screen::Policy);
     }
 
-    fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         if let Some(bdf) = self.selected.clone() {
             (self.pane, self.window) = (Pane::default(), Window::default());
             self.go(Screen::Device(bdf));
@@ -276,28 +328,55 @@ impl State {
         self.paused = Some(self.steps_back().saturating_add_signed(steps).min(last));
     }
 
-    fn step(&mut self, by: isize) {
-        if self.screen == Screen::Policy && self.desk.choose(by) {
+    pub(super) fn step(&mut self, by: isize) {
+        if self.screen == Screen::Policy && !self.help && self.desk.choose(by) {
             return;
         }
-        if self.screen != Screen::Overview {
+        if self.help || self.screen != Screen::Overview {
             // The view knows how many lines there are, and shows the last ones if this is more.
             self.scroll = self.scroll.saturating_add_signed(by).min(1000);
             return;
         }
         let rows = self.rows();
         let Some(last) = rows.len().checked_sub(1) else { return };
-        let at = rows.iter().position(|row| Some(&row.who.bdf) == self.selected.as_ref()).unwrap_or(0);
-        let target = at.saturating_add_signed(by).min(last);
+        let target = self.cursor(&rows).saturating_add_signed(by).min(last);
         self.selected = rows.get(target).map(|row| row.who.bdf.clone());
     }
 
     /// The cursor is always on a device that can be seen.
-    fn keep_cursor(&mut self) {
+    pub(super) fn keep_cursor(&mut self) {
         let rows = self.rows();
         let is_there = rows.iter().any(|row| Some(&row.who.bdf) == self.selected.as_ref());
         if !is_there {
             self.selected = rows.first().map(|row| row.who.bdf.clone());
+        }
+        self.keep_in_sight();
+    }
+
+    fn keep_in_sight(&mut self) {
+        let cursor = self.cursor(&self.rows());
+        let body = layout::body(self.size);
+        let (table, _) = layout::overview(body.width, body.height, self.wrong());
+        self.top = layout::first(self.top, cursor, usize::from(table.height.saturating_sub(1)));
+    }
+
+    /// Where the selected device is among these.
+    pub(crate) fn cursor(&self, rows: &[&Row]) -> usize {
+        rows.iter().position(|row| Some(&row.who.bdf) == self.selected.as_ref()).unwrap_or(0)
+    }
+}
+
+/// What is unknown is less than anything.
+fn ascending(by: Field, a: &Row, b: &Row) -> Ordering {
+    let [x, y] = [a, b].map(|row| &row.who);
+    match by {
+        Field::Device => x.bdf.cmp(&y.bdf),
+        Field::Name => x.name.cmp(&y.name),
+        Field::Driver => x.driver.cmp(&y.driver),
+        Field::Policy => x.policy.cmp(&y.policy),
+        Field::Figure(column) => {
+            let [x, y] = [a, b].map(|row| row.value(column).unwrap_or(f64::NEG_INFINITY));
+            x.total_cmp(&y)
         }
     }
 }

@@ -29,10 +29,11 @@ fn host(host: &HostFigures, pen: &mut Pen<'_>) -> u16 {
 }
 
 fn mode(state: &State) -> (Role, String) {
+    let suffix = if state.read_only { " read-only" } else { "" };
     match (state.paused, &state.trouble) {
-        (_, Some(_)) => (Role::Bad, "STALLED".to_owned()),
-        (None, None) => (Role::Good, "LIVE".to_owned()),
-        (Some(steps), None) => (Role::Warning, format!("PAUSED {}", ago(state, steps))),
+        (_, Some(_)) => (Role::Bad, format!("STALLED{suffix}")),
+        (None, None) => (Role::Good, format!("LIVE{suffix}")),
+        (Some(steps), None) => (Role::Warning, format!("PAUSED {}{suffix}", ago(state, steps))),
     }
 }
 

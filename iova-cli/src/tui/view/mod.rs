@@ -1,5 +1,6 @@
 //! From the state to cells on a screen. Nothing here reads or changes anything else.
 
+mod chooser;
 mod device;
 mod findings;
 mod foot;
@@ -13,6 +14,7 @@ mod policy;
 mod spark;
 mod strip;
 
+use super::layout;
 use super::state::{Screen, State};
 use super::theme::{Role, Theme};
 use pen::Pen;
@@ -21,7 +23,6 @@ use ratatui::layout::Rect;
 
 /// Less than this shows nothing of use.
 const LEAST: (u16, u16) = (40, 12);
-const HEAD: u16 = 2;
 
 /// The whole screen.
 pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer, theme: Theme) {
@@ -31,9 +32,9 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer, theme: Theme)
         pen.wrap(0, 0, Role::Plain, &format!("iova top needs {} x {}", LEAST.0, LEAST.1));
         return;
     }
-    head::draw(state, &mut pen.part(0, 0, width, HEAD));
-    foot::draw(state, &mut pen.part(0, height - 1, width, 1));
-    let body = &mut pen.part(0, HEAD, width, height - HEAD - 1);
+    head::draw(state, &mut pen.part(0, 0, width, layout::HEAD));
+    foot::draw(state, &mut pen.part(0, height - layout::FOOT, width, layout::FOOT));
+    let body = &mut pen.area(layout::body((width, height)));
     if state.help {
         return help::draw(state, body);
     }
@@ -42,6 +43,9 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer, theme: Theme)
         Screen::Device(bdf) => device::draw(state, bdf, body),
         Screen::Findings => findings::draw(state, body),
         Screen::Policy => policy::draw(state, body),
+    }
+    if let Some(chooser) = state.chooser {
+        chooser::draw(state, chooser, body);
     }
 }
 

@@ -1,46 +1,35 @@
 //! The table of devices, and what is wrong.
 
 use super::super::columns::{COLUMNS, Column, PRESSURE};
+use super::super::habits::Sort;
 use super::super::history::Row;
+use super::super::layout::{self, Field, Placed};
 use super::super::state::State;
 use super::super::theme::Role;
 use super::findings;
 use super::pen::Pen;
 
-/// Columns in front of the figures: address, name, driver.
-const NAMES: [(&str, u16); 3] = [("device", 12), ("name", 12), ("driver", 10)];
-const POLICY: u16 = 14;
-/// From this width on, findings stand beside the table.
-const BESIDE: u16 = 170;
 /// Pressure from which on a device is in danger, and from which on it suffers.
 const PRESSURE_LIMITS: (f64, f64) = (0.6, 0.85);
 const BAR: usize = 4;
 
 pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
-    let (width, height) = (pen.width(), pen.height());
-    let wrong = state.moment().map_or(0, |moment| moment.findings.len());
-    if width >= BESIDE {
-        table(state, &mut pen.part(0, 0, 115, height));
-        findings::list(state, &mut pen.part(117, 0, width - 117, height));
-        return;
-    }
-    let below = if wrong == 0 { 1 } else { (height / 3).min(2 * wrong as u16 + 1) };
-    table(state, &mut pen.part(0, 0, width, height - below));
-    findings::list(state, &mut pen.part(0, height - below, width, below));
+    let (table_area, findings_area) = layout::overview(pen.width(), pen.height(), state.wrong());
+    table(state, &mut pen.area(table_area));
+    findings::list(state, &mut pen.area(findings_area));
 }
 
 fn table(state: &State, pen: &mut Pen<'_>) {
-    let layout = layout(pen.width());
-    headline(state, &layout, pen);
+    let fields = state.fields(pen.width());
+    headline(state.sort, &fields, pen);
     let rows = state.rows();
     if rows.is_empty() {
         return nothing(state, pen);
     }
     let room = usize::from(pen.height().saturating_sub(1));
-    let cursor = rows.iter().position(|row| Some(&row.who.bdf) == state.selected.as_ref()).unwrap_or(0);
-    let first = cursor.saturating_sub(room.saturating_sub(1));
+    let first = layout::first(state.top, state.cursor(&rows), room);
     for (y, row) in (1..).zip(rows.iter().skip(first).take(room)) {
-        line(row, &layout, y, pen);
+        line(row, &fields, y, pen);
         if Some(&row.who.bdf) == state.selected.as_ref() {
             pen.paint(y, Role::Cursor);
         }
@@ -60,89 +49,42 @@ fn nothing(state: &State, pen: &mut Pen<'_>) {
     pen.put(0, 2, Role::Plain, text);
 }
 
-/// What fits.
-struct Layout {
-    names: Vec<(&'static str, u16)>,
-    columns: Vec<usize>,
-    policy: bool,
-}
-
-fn layout(width: u16) -> Layout {
-    let mut names: Vec<_> = NAMES.to_vec();
-    if width < 60 {
-        names.remove(0);
-    }
-    if width < 90 {
-        names.pop();
-    }
-    let mut room = width.saturating_sub(names.iter().map(|(_, width)| width + 1).sum());
-    let policy = width >= 60;
-    if policy {
-        room = room.saturating_sub(POLICY);
-    }
-    let mut by_rank: Vec<usize> = (0..COLUMNS.len()).collect();
-    by_rank.sort_by_key(|&column| COLUMNS.get(column).map(|column| column.rank));
-    let mut columns = Vec::new();
-    for column in by_rank {
-        let needed = COLUMNS.get(column).map_or(0, |column| column.width + 1);
-        if needed > room {
-            break;
-        }
-        room -= needed;
-        columns.push(column);
-    }
-    columns.sort_unstable();
-    Layout { names, columns, policy }
-}
-
-fn headline(state: &State, layout: &Layout, pen: &mut Pen<'_>) {
+fn headline(sort: Sort, fields: &[Placed], pen: &mut Pen<'_>) {
     pen.paint(0, Role::Headline);
-    let mut x = 0;
-    for (title, width) in &layout.names {
-        pen.put(x, 0, Role::Headline, title);
-        x += width + 1;
-    }
-    for &column in &layout.columns {
-        let Some(entry) = COLUMNS.get(column) else { continue };
-        x += entry.width;
-        let sorted = column == state.sort.0;
-        let role = if sorted { Role::Sorted } else { Role::Headline };
-        let mark = match (sorted, state.sort.1) {
-            (false, _) => "",
-            (true, true) => "v",
-            (true, false) => "^",
+    for Placed { field, x, width } in fields {
+        let (role, mark) = match (*field == sort.by, sort.descending) {
+            (false, _) => (Role::Headline, ""),
+            (true, true) => (Role::Sorted, "v"),
+            (true, false) => (Role::Sorted, "^"),
         };
-        pen.put_right(x, 0, role, &format!("{mark}{}", entry.title));
-        x += 1;
-    }
-    if layout.policy {
-        pen.put(x, 0, Role::Headline, "policy");
+        let title = format!("{mark}{}", field.title());
+        match field {
+            Field::Figure(_) => pen.put_right(x + width, 0, role, &title),
+            _ => _ = pen.put(*x, 0, role, &title),
+        }
     }
 }
 
-fn line(row: &Row, layout: &Layout, y: u16, pen: &mut Pen<'_>) {
-    let mut x = 0;
+fn line(row: &Row, fields: &[Placed], y: u16, pen: &mut Pen<'_>) {
     let quiet = if row.active { Role::Plain } else { Role::Dim };
-    for (title, width) in &layout.names {
-        let text = match *title {
-            "device" => &row.who.bdf,
-            "name" => &row.who.name,
-            _ => &row.who.driver,
+    for Placed { field, x, width } in fields {
+        let pen = &mut pen.part(*x, y, *width, 1);
+        let text = match field {
+            Field::Device => &row.who.bdf,
+            Field::Name => &row.who.name,
+            Field::Driver => &row.who.driver,
+            Field::Policy => &row.who.policy,
+            Field::Figure(column) => {
+                figure(row, *column, pen);
+                continue;
+            }
         };
-        pen.part(x, y, *width, 1).put(0, 0, quiet, text);
-        x += width + 1;
-    }
-    for &column in &layout.columns {
-        let Some(entry) = COLUMNS.get(column) else { continue };
-        figure(row, column, entry, &mut pen.part(x, y, entry.width, 1));
-        x += entry.width + 1;
-    }
-    if layout.policy {
-        pen.put(x, y, quiet, &row.who.policy);
+        pen.put(0, 0, quiet, text);
     }
 }
 
-fn figure(row: &Row, index: usize, column: &Column, pen: &mut Pen<'_>) {
+fn figure(row: &Row, index: usize, pen: &mut Pen<'_>) {
+    let Some(column) = COLUMNS.get(index) else { return };
     let value = row.value(index);
     let role = role(row, column, value);
     let text = column.render(value);

@@ -1,5 +1,6 @@
 //! Writing into the screen: every text is cleaned and cut here, so that nothing from outside can leave its place.
 
+use super::super::layout::Area;
 use super::super::theme::{Role, Theme};
 use crate::render::clean;
 use ratatui::buffer::Buffer;
@@ -32,6 +33,20 @@ impl<'a> Pen<'a> {
         let top = self.area.y.saturating_add(y);
         let area = Rect::new(left, top, width, height).intersection(self.area);
         Pen { buffer: &mut *self.buffer, area, theme: self.theme }
+    }
+
+    /// The same, as a layout has it.
+    pub(super) fn area(&mut self, area: Area) -> Pen<'_> {
+        self.part(area.x, area.y, area.width, area.height)
+    }
+
+    /// Forgets what was written here.
+    pub(super) fn clear(&mut self) {
+        for position in self.area.positions() {
+            if let Some(cell) = self.buffer.cell_mut(position) {
+                cell.reset();
+            }
+        }
     }
 
     /// Writes a text at a place, and says where it ends.

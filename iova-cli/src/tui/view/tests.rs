@@ -1,3 +1,4 @@
+use super::super::habits::Palette;
 use super::super::history::History;
 use super::super::keys::Key;
 use super::super::pane::Pane;
@@ -5,13 +6,16 @@ use super::super::state::State;
 use super::super::theme::Theme;
 use super::draw;
 use crate::render::fixtures;
-use iova_core::model::{Report, Step};
+use iova_core::model::{Device, Report, Step};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+mod habits;
+mod style;
+
 pub(super) const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 60)];
-pub(super) const UNICODE: Theme = Theme { color: false, unicode: true };
-pub(super) const ASCII: Theme = Theme { color: false, unicode: false };
+pub(super) const UNICODE: Theme = Theme { palette: Palette::Mono, unicode: true };
+pub(super) const ASCII: Theme = Theme { palette: Palette::Mono, unicode: false };
 
 /// Thirty seconds that end with one report: it gets worse.
 pub(super) fn watched(report: &Report) -> State {
@@ -132,7 +136,7 @@ fn no_size_and_no_report_panics() {
     let reports = [fixtures::cliff(), fixtures::healthy(), fixtures::hostile(), fixtures::passthrough()];
     for report in reports {
         let mut state = watched(&report);
-        let keys = ['s', 'f', '?', '?', 'f', 'p', '[', '[', ']', 'i', 'r'].map(Key::Char);
+        let keys = ['s', 'f', '?', '?', 'f', 'p', '[', '[', ']', 'i', 'r', 'T', '3', 'c', 'c'].map(Key::Char);
         let panes = [Key::Tab, Key::Char('+'), Key::Left, Key::Right, Key::Char('-'), Key::Down, Key::End];
         let keys = keys.into_iter().chain(panes).chain(panes).chain(panes).chain(panes).chain([Key::BackTab]);
         for key in keys {

@@ -23,7 +23,7 @@ const PRESSURE: &str = "low_space.pressure";
 
 pub(super) fn draw(state: &State, row: &Row, pen: &mut Pen<'_>) {
     let (width, height) = (pen.width(), pen.height());
-    let y = figures(row, pen);
+    let y = figures(row, &state.columns, pen);
     let y = y + verdict(state, row, &mut pen.part(0, y, width, if height >= 18 { 2 } else { 0 }));
     let (rest, bdf) = (height.saturating_sub(y), &row.who.bdf);
     if width >= BESIDE {
@@ -48,10 +48,11 @@ fn events_below(height: u16) -> u16 {
     if height < 29 { 0 } else { (height - 26).min(8) }
 }
 
-/// The columns of the overview, with their names, on no more than a quarter of the lines.
-fn figures(row: &Row, pen: &mut Pen<'_>) -> u16 {
+/// The columns of the overview, also those that it has no room for, on no more than a quarter of the lines.
+fn figures(row: &Row, columns: &[usize], pen: &mut Pen<'_>) -> u16 {
     let (mut x, mut y, last) = (0, 0, (pen.height() / 4).max(1) - 1);
-    for (index, column) in COLUMNS.iter().enumerate() {
+    for &index in columns {
+        let Some(column) = COLUMNS.get(index) else { continue };
         let text = column.render(row.value(index));
         let length = (column.title.len() + text.chars().count() + 1) as u16;
         if x > 0 && x + length > pen.width() {

@@ -46,7 +46,11 @@ pub(super) fn tried() -> Result<Outcome> {
     ensure!(NVME.get("policy")? == "dac:40", "kept, but the policy is {}", NVME.get("policy")?);
     pty.press("P")?;
     pty.shows("Enter: what it would do")?;
-    pty.press("G\rty")?;
+    pty.press("G\r")?;
+    pty.shows("t goes back to stock")?;
+    pty.press("t")?;
+    pty.shows("back to stock?")?;
+    pty.press("y")?;
     pty.until("stock", |screen| screen.contains("stock") && !screen.contains("y/n"))?;
     NVME.until("policy", |policy| policy == "stock", device::PATIENCE)?;
     let now = Landed::now(NVME, "1s")?;
