@@ -92,10 +92,12 @@ fn show(mut screen: Taken, news: &Receiver<News>, plan: &Plan, theme: Theme) -> 
     let patience = plan.interval * STALLED;
     let mut last = Instant::now();
     loop {
+        let mut lowest = 0;
         let draw = |frame: &mut ratatui::Frame<'_>| {
-            view::draw(&state, frame.area(), frame.buffer_mut(), theme);
+            lowest = view::draw(&state, frame.area(), frame.buffer_mut(), theme);
         };
         screen.0.draw(draw).map_err(|error| Stop::unusable(format!("the terminal is gone: {error}")))?;
+        state.scroll = state.scroll.min(lowest);
         match news.recv_timeout(plan.interval) {
             Ok(News::Reading(reading)) => {
                 last = Instant::now();
