@@ -244,6 +244,8 @@ pub(crate) fn cliff() -> Report {
     nvme_state.ranges.extend(in_pieces(1..0x4_0000));
     nvme_state.ranges.extend(in_pieces(0xf_ef00..LOW_PAGES));
     nvme_state.ranges.sort_by_key(|range| range.pfn_lo);
+    let above = Range { pfn_lo: LOW_PAGES, pfn_hi: LOW_PAGES + 28_999, kind: RangeKind::Pending };
+    nvme_state.ranges.push(above);
     nvme_state.max32_alloc_pages = 128;
     let end = Snapshot {
         ns: 0,

@@ -29,6 +29,21 @@ pub(crate) fn holders(domain: &Domain) -> Vec<String> {
     items
 }
 
+/// All of that on one line, the most telling first.
+pub(crate) fn space_in_brief(domain: &Domain) -> Vec<String> {
+    labelled(
+        domain,
+        &[
+            ("in use", "low_space.pressure"),
+            ("largest gap", "low_space.largest_gap_bytes"),
+            ("free", "low_space.free_bytes"),
+            ("live", "low_space.live_bytes"),
+            ("cached", "low_space.cached_bytes"),
+            ("pending", "low_space.pending_bytes"),
+        ],
+    )
+}
+
 /// How much of it is used, and in how many pieces.
 pub(crate) fn use_of_space(domain: &Domain) -> Vec<String> {
     let mut items = labelled(

@@ -15,15 +15,18 @@ pub(crate) enum Cell {
     Partly,
     /// What holds most of it.
     Held(RangeKind),
+    /// The same, but an eighth of it or more is free: in pieces, most likely.
+    Pieces(RangeKind),
 }
 
 impl Cell {
     /// Every cell there is, with its name.
-    pub(crate) const LEGEND: [(Self, &'static str); 6] = [
+    pub(crate) const LEGEND: [(Self, &'static str); 7] = [
         (Self::Held(RangeKind::Reserved), "reserved"),
         (Self::Held(RangeKind::Live), "live"),
         (Self::Held(RangeKind::Cached), "cached"),
         (Self::Held(RangeKind::Pending), "pending"),
+        (Self::Pieces(RangeKind::Live), "with gaps"),
         (Self::Partly, "partly used"),
         (Self::Free, "free"),
     ];
@@ -34,6 +37,8 @@ impl Cell {
             (Self::Free, false) => ".",
             (Self::Partly, true) => "░",
             (Self::Partly, false) => ":",
+            (Self::Pieces(_), true) => "▚",
+            (Self::Pieces(_), false) => "%",
             (Self::Held(RangeKind::Reserved), _) => "/",
             (Self::Held(RangeKind::Live), true) => "█",
             (Self::Held(RangeKind::Live), false) => "#",
@@ -100,8 +105,9 @@ fn mark(slots: &[u64; KINDS.len()], pages: u64) -> Cell {
     if in_use > 0 && used * 2 < pages {
         return Cell::Partly;
     }
-    let most = KINDS.into_iter().zip(slots).max_by_key(|(_, held)| **held);
-    most.map_or(Cell::Free, |(kind, _)| Cell::Held(kind))
+    let most = KINDS.iter().zip(slots).max_by_key(|(_, held)| **held);
+    let gaps = in_use > 0 && (pages - used) * 8 >= pages;
+    most.map_or(Cell::Free, |(kind, _)| if gaps { Cell::Pieces(*kind) } else { Cell::Held(*kind) })
 }
 
 #[cfg(test)]
@@ -133,7 +139,7 @@ mod tests {
                 held(RangeKind::Live),
                 held(RangeKind::Live),
                 Cell::Partly,
-                held(RangeKind::Pending),
+                Cell::Pieces(RangeKind::Pending),
                 Cell::Free
             ]
         );

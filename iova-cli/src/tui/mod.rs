@@ -142,10 +142,12 @@ fn show(
         let size = screen.0.size().map_err(gone)?;
         state.resize((size.width, size.height));
         let theme = Theme { palette: state.palette, unicode };
+        let mut lowest = 0;
         let draw = |frame: &mut ratatui::Frame<'_>| {
-            view::draw(state, frame.area(), frame.buffer_mut(), theme);
+            lowest = view::draw(state, frame.area(), frame.buffer_mut(), theme);
         };
         screen.0.draw(draw).map_err(gone)?;
+        state.scroll = state.scroll.min(lowest);
         match news.recv_timeout(plan.interval) {
             Ok(News::Reading(reading)) => {
                 last = Instant::now();

@@ -127,9 +127,9 @@ fn begin(inventory: &Inventory, start: Option<Snapshot>, unknown: &[Unknown], fi
 #[cfg(test)]
 mod tests {
     use super::super::SacControl;
-    use super::super::testdata::{counters, domain_counters, inventory, sample, snapshot};
+    use super::super::testdata::{NVME, counters, domain_counters, inventory, sample, snapshot};
     use super::*;
-    use crate::sample::DeviceCounters;
+    use crate::sample::{DeviceCounters, What};
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -166,6 +166,14 @@ mod tests {
         let spans = (1..=45).map(|second| cursor.step(&times(second)).lately.duration_s);
         let spans: Vec<f64> = spans.skip(20).collect();
         assert!(spans.iter().all(|span| (10.0..=20.0).contains(span)), "{spans:?}");
+    }
+
+    #[test]
+    fn incidents_are_those_of_the_wanted_devices() {
+        let event = Event { ns: 1, cpu: 0, dev: NVME.0, iovad: 0, what: What::CacheFlush };
+        let now = Sample { events: vec![event], ..times(1) };
+        assert_eq!(cursor().step(&now).incidents.len(), 1);
+        assert_eq!(cursor().only(vec!["0000:00:05.0".into()]).step(&now).incidents, []);
     }
 
     #[test]

@@ -16,10 +16,14 @@ const WORTH_SHOWING: f64 = 0.05;
 
 fn style(cell: Cell) -> Style {
     match cell {
-        Cell::Free | Cell::Held(RangeKind::Reserved) => Style::Dim,
-        Cell::Partly | Cell::Held(RangeKind::Live) => Style::Good,
-        Cell::Held(RangeKind::Cached) => Style::Cached,
-        Cell::Held(RangeKind::Pending) => Style::Pending,
+        Cell::Free => Style::Dim,
+        Cell::Partly => Style::Good,
+        Cell::Held(kind) | Cell::Pieces(kind) => match kind {
+            RangeKind::Reserved => Style::Dim,
+            RangeKind::Live => Style::Good,
+            RangeKind::Cached => Style::Cached,
+            RangeKind::Pending => Style::Pending,
+        },
     }
 }
 

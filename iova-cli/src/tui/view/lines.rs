@@ -21,10 +21,11 @@ pub(super) fn paragraph(heading: &str, items: &[String], width: u16) -> Vec<Line
     lines
 }
 
-/// As many as there is room for, from `scroll` on; the last ones if that is too far.
-pub(super) fn draw(lines: &[Line], scroll: usize, pen: &mut Pen<'_>) {
+/// As many as there is room for, from `scroll` on; the last ones if that is too far. Says how far is not.
+pub(super) fn draw(lines: &[Line], scroll: usize, pen: &mut Pen<'_>) -> usize {
     let room = usize::from(pen.height());
-    let first = scroll.min(lines.len().saturating_sub(room));
+    let last = lines.len().saturating_sub(room);
+    let first = scroll.min(last);
     for (y, line) in (0..).zip(lines.iter().skip(first).take(room)) {
         let mut x = 0;
         for (role, text) in line {
@@ -35,4 +36,5 @@ pub(super) fn draw(lines: &[Line], scroll: usize, pen: &mut Pen<'_>) {
     if below > 0 && room > 0 {
         pen.put_right(pen.width(), pen.height() - 1, Role::Dim, &format!(" +{below} Down"));
     }
+    last
 }

@@ -11,10 +11,13 @@ use std::ops::Range;
 fn role(cell: Cell) -> Role {
     match cell {
         Cell::Free => Role::Dim,
-        Cell::Partly | Cell::Held(RangeKind::Live) => Role::Live,
-        Cell::Held(RangeKind::Cached) => Role::Cached,
-        Cell::Held(RangeKind::Pending) => Role::Pending,
-        Cell::Held(RangeKind::Reserved) => Role::Reserved,
+        Cell::Partly => Role::Live,
+        Cell::Held(kind) | Cell::Pieces(kind) => match kind {
+            RangeKind::Live => Role::Live,
+            RangeKind::Cached => Role::Cached,
+            RangeKind::Pending => Role::Pending,
+            RangeKind::Reserved => Role::Reserved,
+        },
     }
 }
 
@@ -35,9 +38,7 @@ pub(super) fn draw(domain: Option<&Domain>, pen: &mut Pen<'_>) {
     let lines = pen.height().saturating_sub(2).clamp(1, 6);
     map(&domain.space, 0..LOW_END, lines, false, pen);
     legend(lines, pen);
-    let mut figures = items::use_of_space(domain);
-    figures.extend(items::holders(domain));
-    pen.put(0, lines + 1, Role::Plain, &figures.join(", "));
+    pen.put(0, lines + 1, Role::Plain, &items::space_in_brief(domain).join(", "));
 }
 
 /// The addresses of `window` on `lines` lines; with `holes`, a second line below each shows the longest hole of a cell.
@@ -75,14 +76,13 @@ fn hole_role(eighths: u8) -> Role {
     }
 }
 
-pub(super) fn legend(y: u16, pen: &mut Pen<'_>) -> u16 {
+pub(super) fn legend(y: u16, pen: &mut Pen<'_>) {
     let mut x = 0;
     for (cell, name) in Cell::LEGEND {
         let glyph = cell.glyph(pen.theme.unicode);
         x = pen.put(x, y, role(cell), glyph);
         x = pen.put(x + 1, y, Role::Dim, name) + 2;
     }
-    x
 }
 
 #[cfg(test)]

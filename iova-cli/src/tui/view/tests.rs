@@ -83,8 +83,12 @@ fn one_device_in_every_size() {
 fn a_closer_look_at_the_space() {
     let mut state = watched(&fixtures::cliff());
     press(&mut state, &[Key::Down, Key::Enter, Key::Tab]);
-    press(&mut state, &[Key::Char('+'); 9]);
-    press(&mut state, &[Key::Left, Key::Left, Key::Char('L'), Key::Char('-')]);
+    press(
+        &mut state,
+        &[Key::Char('+'), Key::Left, Key::Left, Key::Char('+'), Key::Char('+'), Key::Char('H')],
+    );
+    press(&mut state, &[Key::Char('+'); 4]);
+    press(&mut state, &[Key::Right, Key::Char('L'), Key::Char('-')]);
     insta::assert_snapshot!("space_zoomed_80x24", screen(&state, SIZES[1], UNICODE));
 }
 
@@ -99,6 +103,33 @@ fn the_past_of_a_device() {
         insta::assert_snapshot!(name, screen(&state, SIZES[1], UNICODE));
         press(&mut state, &[Key::Tab]);
     }
+}
+
+#[test]
+fn a_space_that_cannot_be_read_leaves_what_is_counted() {
+    let mut report = fixtures::cliff();
+    report.domains.iter_mut().for_each(|domain| domain.space.granule = 0);
+    let mut state = watched(&report);
+    press(&mut state, &[Key::Down, Key::Enter, Key::Tab]);
+    let shown = screen(&state, SIZES[2], UNICODE);
+    for text in ["can't be read", "hit rate 51%", "903 timer runs"] {
+        assert!(shown.contains(text), "{shown}");
+    }
+}
+
+#[test]
+fn the_end_of_a_list_is_the_end() {
+    let mut state = watched(&fixtures::cliff());
+    press(&mut state, &[Key::Down, Key::Enter, Key::BackTab, Key::End]);
+    let area = Rect::new(0, 0, 80, 24);
+    let lowest = draw(&state, area, &mut Buffer::empty(area), UNICODE);
+    assert!(0 < lowest && lowest < state.scroll);
+    state.scroll = lowest;
+    let end = screen(&state, SIZES[1], UNICODE);
+    press(&mut state, &[Key::Up]);
+    assert_ne!(screen(&state, SIZES[1], UNICODE), end, "the first key upwards moves it");
+    press(&mut state, &[Key::Tab]);
+    assert_eq!(state.scroll, 0, "another pane begins at its top");
 }
 
 #[test]

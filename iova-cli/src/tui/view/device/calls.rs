@@ -16,17 +16,17 @@ const BESIDE: u16 = 150;
 /// The figures of a latency, most wanted first.
 const WANTED: [usize; PERCENTILES.len()] = [0, 2, 4, 1, 3, 5, 6];
 const NAME: usize = 10;
-const FIGURE: usize = 9;
+const FIGURE: usize = 10;
 
 /// Lines of the heatmap of frees, and from which height on it is there.
 const HEAT: u16 = 12;
 const HEAT_FROM: u16 = 34;
 
-/// The pane.
-pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) {
+/// The pane; says how far down it can be scrolled.
+pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) -> usize {
     let (width, height) = (pen.width(), pen.height());
     let frees = if height >= HEAT_FROM { HEAT } else { 0 };
-    lists(state, bdf, &mut pen.part(0, 0, width, height - frees));
+    let lower = lists(state, bdf, &mut pen.part(0, 0, width, height - frees));
     if frees > 0 {
         let pen = &mut pen.part(0, height - frees, width, frees);
         pen.put(0, 0, Role::Strong, &format!("latency of frees, {}", span(state, width)));
@@ -34,6 +34,7 @@ pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) {
         let heats: Vec<_> = rows.iter().map(|row| row.map(|row| &row.free_heat)).collect();
         heat::draw(&heats, &mut pen.part(0, 1, width, frees - 1));
     }
+    lower
 }
 
 /// The figures alone; says how many lines they took.
@@ -51,10 +52,10 @@ fn heading(state: &State, now: &Now<'_>, pen: &mut Pen<'_>) {
     pen.put(0, 0, Role::Strong, &format!("calls of the last {span}, until now{}", not_then(state)));
 }
 
-fn lists(state: &State, bdf: &str, pen: &mut Pen<'_>) {
+fn lists(state: &State, bdf: &str, pen: &mut Pen<'_>) -> usize {
     let Some(now) = lately(state, bdf) else {
         pen.put(0, 0, Role::Dim, &format!("nothing is known of it now{}", not_then(state)));
-        return;
+        return 0;
     };
     let (width, height) = (pen.width(), pen.height());
     heading(state, &now, pen);
@@ -66,9 +67,10 @@ fn lists(state: &State, bdf: &str, pen: &mut Pen<'_>) {
         return lines::draw(&all, state.scroll, rest);
     }
     let left = width / 2;
-    lines::draw(&figures(&now, left, unicode), state.scroll, &mut rest.part(0, 0, left, height));
-    let right = width - left - 2;
-    lines::draw(&slow_calls(&now, right), state.scroll, &mut rest.part(left + 2, 0, right, height));
+    let figures = figures(&now, left, unicode);
+    let lower = lines::draw(&figures, state.scroll, &mut rest.part(0, 0, left, height));
+    let calls = slow_calls(&now, width - left - 2);
+    lower.max(lines::draw(&calls, state.scroll, &mut rest.part(left + 2, 0, width - left - 2, height)))
 }
 
 fn figures(now: &Now<'_>, width: u16, unicode: bool) -> Vec<Line> {

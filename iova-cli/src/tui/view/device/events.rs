@@ -9,19 +9,19 @@ use iova_core::metric::Unit;
 use iova_core::model::Incident;
 use iova_core::sample::What;
 
-/// The pane.
-pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) {
+/// The pane; says how far down it can be scrolled.
+pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) -> usize {
     let (width, height) = (pen.width(), pen.height());
     let (lines, dropped) = told(state, bdf, width);
-    heading(lines.len(), dropped, pen);
-    lines::draw(&lines, state.scroll, &mut pen.part(0, 1, width, height.saturating_sub(1)));
+    heading(state, lines.len(), dropped, pen);
+    lines::draw(&lines, state.scroll, &mut pen.part(0, 1, width, height.saturating_sub(1)))
 }
 
 /// The newest that fit, under a heading.
 pub(super) fn list(state: &State, bdf: &str, pen: &mut Pen<'_>) {
     let (width, height) = (pen.width(), pen.height());
     let (mut lines, dropped) = told(state, bdf, width);
-    heading(lines.len(), dropped, pen);
+    heading(state, lines.len(), dropped, pen);
     let room = height.saturating_sub(1);
     if lines.len() > usize::from(room) {
         lines.truncate(usize::from(room.saturating_sub(1)));
@@ -30,8 +30,9 @@ pub(super) fn list(state: &State, bdf: &str, pen: &mut Pen<'_>) {
     lines::draw(&lines, 0, &mut pen.part(0, 1, width, room));
 }
 
-fn heading(count: usize, dropped: u64, pen: &mut Pen<'_>) {
-    let x = pen.put(0, 0, Role::Strong, "events: how long ago, how often, what");
+fn heading(state: &State, count: usize, dropped: u64, pen: &mut Pen<'_>) {
+    let since = if state.steps_back() == 0 { "ago" } else { "before that" };
+    let x = pen.put(0, 0, Role::Strong, &format!("events: how long {since}, how often, what"));
     let text = match (count, dropped) {
         (0, 0) => "(none so far)".to_owned(),
         (_, 0) => String::new(),

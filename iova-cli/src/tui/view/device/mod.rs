@@ -17,7 +17,8 @@ use iova_core::model::{Device, Domain, Report};
 /// From this width on, two columns stand side by side.
 const TWO_COLUMNS: u16 = 76;
 
-pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) {
+/// Says how far down it can be scrolled.
+pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) -> usize {
     let row = state.moment().and_then(|moment| moment.row(bdf));
     title(state, bdf, row, pen);
     let (width, height) = (pen.width(), pen.height().saturating_sub(1));
@@ -27,8 +28,12 @@ pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) {
         (_, None) => {
             let text = "This device is not there any more, or was not yet. Esc goes back.";
             body.wrap(0, 0, Role::Warning, text);
+            0
         }
-        (Pane::Device, Some(row)) => summary::draw(state, row, body),
+        (Pane::Device, Some(row)) => {
+            summary::draw(state, row, body);
+            0
+        }
         (Pane::Space, _) => space::draw(state, bdf, body),
         (Pane::Calls, _) => calls::draw(state, bdf, body),
     }

@@ -12,39 +12,54 @@ use crate::render::low_map::LOW_END;
 use iova_core::metric::{self, Scope, Unit};
 use iova_core::model::{Domain, OrderCount};
 
-pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) {
+/// The pane; says how far down it can be scrolled.
+pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) -> usize {
     let (width, height) = (pen.width(), pen.height());
     let now = now(state, bdf);
-    let (Some(now), Some(domain)) = (&now, readable(now.as_ref().and_then(|now| now.domain))) else {
+    let Some((now, domain)) = now.as_ref().and_then(|now| Some((now, now.domain?))) else {
         pen.put(0, 0, Role::Dim, UNREADABLE);
-        return;
+        return 0;
     };
-    let lines = (height / 9).clamp(1, 6);
+    let y = match readable(Some(domain)) {
+        Some(domain) => picture(state, domain, pen),
+        // Counters and timers are known all the same.
+        None => pen.wrap(0, 0, Role::Dim, UNREADABLE),
+    };
+    lists(state, now, domain, &mut pen.part(0, y, width, height.saturating_sub(y)))
+}
+
+/// The map with its bounds and its legend; says how many lines they take.
+fn picture(state: &State, domain: &Domain, pen: &mut Pen<'_>) -> u16 {
+    let (width, height) = (pen.width(), pen.height());
+    // The lists below get what they need, if there is that much.
+    let lines = (height / 9).max(height.saturating_sub(26) / 2).clamp(1, 8);
     heading(state, lines, pen);
     bounds(state, &mut pen.part(0, 1, width, 1));
     strip::map(&domain.space, state.window.range(), lines, true, &mut pen.part(0, 2, width, 2 * lines));
-    let y = 2 + 2 * lines;
-    let x = strip::legend(y, pen);
-    let x = pen.put(x, y, Role::Good, pen.theme.spark(4));
-    pen.put(x + 1, y, Role::Dim, "longest hole");
-    let rest = &mut pen.part(0, y + 1, width, height.saturating_sub(y + 1));
+    strip::legend(2 + 2 * lines, pen);
+    3 + 2 * lines
+}
+
+fn lists(state: &State, now: &Now<'_>, domain: &Domain, pen: &mut Pen<'_>) -> usize {
+    let (width, height, unicode) = (pen.width(), pen.height(), pen.theme.unicode);
     if width < TWO_COLUMNS {
         let mut all = figures(now, domain, width);
-        all.extend(blocks(domain, width, rest.theme.unicode));
-        return lines::draw(&all, state.scroll, rest);
+        all.extend(blocks(domain, width, unicode));
+        return lines::draw(&all, state.scroll, pen);
     }
     let left = (width / 2).min(70);
-    let blocks = blocks(domain, left, rest.theme.unicode);
-    lines::draw(&blocks, state.scroll, &mut rest.part(0, 0, left, height));
+    let blocks = blocks(domain, left, unicode);
     let figures = figures(now, domain, width - left - 2);
-    lines::draw(&figures, state.scroll, &mut rest.part(left + 2, 0, width - left - 2, height));
+    let lower = lines::draw(&blocks, state.scroll, &mut pen.part(0, 0, left, height));
+    lower.max(lines::draw(&figures, state.scroll, &mut pen.part(left + 2, 0, width - left - 2, height)))
 }
 
 fn heading(state: &State, lines: u16, pen: &mut Pen<'_>) {
     let window = state.window.range();
     let cells = u64::from(pen.width().max(1)) * u64::from(lines);
     let cell = Unit::Bytes.render(Some((window.end - window.start) as f64 / cells as f64));
-    let text = format!("space below 4 GiB, now{}; a cell is {cell}", not_then(state));
+    let text =
+        format!("space below 4 GiB, now{}; a cell is {cell}, under it the longest gap", not_then(state));
     pen.put(0, 0, Role::Strong, &text);
 }
 
@@ -66,9 +81,12 @@ fn bounds(state: &State, pen: &mut Pen<'_>) {
 
 /// What still fits, per order: a bar is how much of the free space is in blocks of at least that size.
 fn blocks(domain: &Domain, width: u16, unicode: bool) -> Vec<Line> {
-    let mut lines = vec![line(Role::Strong, "free blocks, and their part of what is free")];
+    if domain.aligned_blocks.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![line(Role::Strong, "free blocks, share of the free space")];
     if domain.low_space.held_bytes > Some(0) {
-        lines.push(line(Role::Dim, "  what is free is held by iova_policy: nobody gets it"));
+        lines.push(line(Role::Dim, "  few, because iova_policy holds the rest"));
     }
     let granule = items::granule(Some(domain));
     let free = domain.low_space.free_bytes.unwrap_or(0) as f64;
@@ -86,7 +104,7 @@ fn blocks(domain: &Domain, width: u16, unicode: bool) -> Vec<Line> {
     }
     if let Some(entry) = domain.aligned_blocks.iter().find(|entry| entry.count == 0) {
         let size = items::size(granule, entry.order);
-        lines.push(line(Role::Bad, format!("{size:>9}           0 and none of any larger size")));
+        lines.push(line(Role::Bad, format!("{size:>9}           0 and none larger")));
     }
     lines
 }

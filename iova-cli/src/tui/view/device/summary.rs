@@ -79,7 +79,8 @@ fn charts(state: &State, bdf: &str, below: u16, pen: &mut Pen<'_>) {
     let (width, height) = (pen.width(), pen.height().saturating_sub(below));
     let map = if height >= MAP + 9 { MAP } else { 0 };
     let rows = timeline(state, bdf, width);
-    pen.put(0, 0, Role::Strong, &format!("latency of allocations, {}", span(state, width)));
+    let x = pen.put(0, 0, Role::Strong, &format!("latency of allocations, {}", span(state, width)));
+    pen.put(x, 0, Role::Dim, "; below: from 0 to what is at the left");
     let room = height.saturating_sub(map + 1);
     // The heatmap has what is left, but no more than it has rows.
     let tall = (room.saturating_sub(14) / 4).clamp(1, 4);
