@@ -9,10 +9,11 @@ DISK=00:04.0
 disk() { while :; do dd if=/dev/nvme0n1 of=/dev/null bs="$1" count="$2" iflag=direct 2>/dev/null; done; }
 net() { while :; do nc echo 7 </dev/zero >/dev/null 2>&1; done; }
 tell() { echo "$1" >/dev/iova_load; }
-# In commands of a second or so: the module does one after the other.
+# In short commands: the module does one after the other.
 pairs() {
-	while tell "loop dev=00:05.0 sizes=4K,16K,64K,128K,512K count=2000 burst=20 pause_us=5000"; do :; done
+	while tell "loop dev=00:05.0 sizes=4K,16K,64K,128K,512K count=200 burst=20 pause_us=5000"; do :; done
 }
+now() { cut -d. -f1 /proc/uptime; }
 
 mixed() {
 	disk 4k 2000 &
@@ -27,11 +28,15 @@ filling() {
 	tell "walk dev=$DISK"
 	blocks=$(sed -n 's/^blocks_7=//p' /dev/iova_load)
 	mixed
-	left=$1
-	while [ "$left" -gt 0 ]; do
+	start=$(now) held=0
+	# By the clock: a guest may be slow.
+	while [ "$held" -lt "$blocks" ]; do
 		sleep 1
-		tell "hold dev=$DISK size=384K count=$((blocks / $1)) keep=buffers"
-		left=$((left - 1))
+		due=$((blocks * ($(now) - start) / $1))
+		[ "$due" -le "$blocks" ] || due=$blocks
+		[ "$due" -gt "$held" ] || continue
+		tell "hold dev=$DISK size=384K count=$((due - held)) keep=buffers"
+		held=$due
 	done
 	tell "fill32 dev=$DISK size=384K keep=buffers"
 }

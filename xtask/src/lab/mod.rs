@@ -137,7 +137,7 @@ fn boot(spec: &GuestSpec, args: &Args) -> Result<u8> {
     setup::ensure(&[Need::Qemu, Need::Kernels(vec![spec.line])])?;
     let programs = if args.bare { Programs::bare()? } else { Programs::build()? };
     if spec.io == Io::Terminal {
-        say(format_args!("booting {} with {}; Ctrl-A x ends it", spec.line.name(), spec.argv.join(" ")));
+        say(format_args!("booting {} for this terminal; Ctrl-A x ends the guest", spec.line.name()));
     }
     let result = guest(spec, &programs)?;
     conclude(args, &result)?;

@@ -38,6 +38,13 @@ pub(super) fn watched(report: &Report) -> State {
     state
 }
 
+/// A recording of the lab, to its end.
+fn recorded(name: &str) -> State {
+    let mut state = State::default();
+    fixtures::lab(name).into_iter().for_each(|step| state.push(step, Some(0.004)));
+    state
+}
+
 pub(super) fn screen(state: &State, (width, height): (u16, u16), theme: Theme) -> String {
     let area = Rect::new(0, 0, width, height);
     let mut buffer = Buffer::empty(area);
@@ -53,26 +60,26 @@ pub(super) fn press(state: &mut State, keys: &[Key]) {
     keys.iter().for_each(|key| state.press(*key));
 }
 
+fn in_every_size(what: &str, state: &State) {
+    for size in SIZES {
+        insta::assert_snapshot!(format!("{what}_{}x{}", size.0, size.1), screen(state, size, UNICODE));
+    }
+    insta::assert_snapshot!(format!("{what}_ascii"), screen(state, SIZES[1], ASCII));
+}
+
 #[test]
 fn the_overview_in_every_size() {
-    let state = watched(&fixtures::cliff());
-    for size in SIZES {
-        insta::assert_snapshot!(format!("overview_{}x{}", size.0, size.1), screen(&state, size, UNICODE));
-    }
-    insta::assert_snapshot!("overview_ascii", screen(&state, SIZES[1], ASCII));
+    in_every_size("overview", &recorded("filling"));
 }
 
 #[test]
 fn one_device_in_every_size() {
-    let mut state = watched(&fixtures::cliff());
-    press(&mut state, &[Key::Down, Key::Enter]);
+    let mut state = recorded("filling");
+    press(&mut state, &"/nvme".chars().map(Key::Char).collect::<Vec<_>>());
+    press(&mut state, &[Key::Enter, Key::Enter]);
     for pane in Pane::ALL {
-        let name = pane.name();
         assert_eq!(state.pane, pane);
-        for size in SIZES {
-            insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), screen(&state, size, UNICODE));
-        }
-        insta::assert_snapshot!(format!("{name}_ascii"), screen(&state, SIZES[1], ASCII));
+        in_every_size(pane.name(), &state);
         press(&mut state, &[Key::Tab]);
     }
     press(&mut state, &[Key::BackTab]);
@@ -140,19 +147,22 @@ fn a_lesser_profile_says_what_it_lacks() {
 }
 
 #[test]
-fn findings_and_help() {
-    let mut state = watched(&fixtures::cliff());
+fn findings_in_every_size() {
+    let mut state = recorded("filling");
     press(&mut state, &[Key::Char('f')]);
-    for size in [SIZES[1], SIZES[2]] {
-        insta::assert_snapshot!(format!("findings_{}x{}", size.0, size.1), screen(&state, size, UNICODE));
-    }
-    press(&mut state, &[Key::Char('f'), Key::Char('?')]);
+    in_every_size("findings", &state);
+}
+
+#[test]
+fn help() {
+    let mut state = watched(&fixtures::cliff());
+    press(&mut state, &[Key::Char('?')]);
     insta::assert_snapshot!("help_120x40", screen(&state, SIZES[2], UNICODE));
 }
 
 #[test]
 fn nothing_is_wrong() {
-    insta::assert_snapshot!("healthy_80x24", screen(&watched(&fixtures::healthy()), SIZES[1], UNICODE));
+    insta::assert_snapshot!("healthy_80x24", screen(&recorded("healthy"), SIZES[1], UNICODE));
 }
 
 #[test]

@@ -10,10 +10,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::robust::{NVME, hotplug};
 use crate::{Outcome, Test};
 
-pub(crate) const TESTS: &[(&str, Test)] =
-    &[("top.shows_and_gives_the_terminal_back", session), ("top.prints_plain_tables", batch)];
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("top.shows_and_gives_the_terminal_back", session),
+    ("top.prints_plain_tables", batch),
+    ("top.goes_on_without_the_device_it_shows", unplugged),
+    ("top.without_an_input_says_so", no_input),
+    ("top.ends_with_its_terminal", hung_up),
+    ("top.lives_in_one_cell", one_cell),
+];
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The size of a terminal that nobody has made larger.
@@ -28,8 +35,12 @@ pub(crate) struct Pty {
 
 impl Pty {
     pub(crate) fn open() -> Result<Self> {
+        Self::of_size(SIZE)
+    }
+
+    fn of_size((rows, columns): (NonZeroU16, NonZeroU16)) -> Result<Self> {
         let (mut ours, mut theirs) = (-1, -1);
-        let size = libc::winsize { ws_row: SIZE.0.get(), ws_col: SIZE.1.get(), ws_xpixel: 0, ws_ypixel: 0 };
+        let size = libc::winsize { ws_row: rows.get(), ws_col: columns.get(), ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: two places for descriptors, no name, no settings, and a size to read.
         let result = unsafe {
             libc::openpty(
@@ -46,22 +57,28 @@ impl Pty {
         // SAFETY: a descriptor of ours and flags.
         let result = unsafe { libc::fcntl(ours.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
         ensure!(result == 0, "O_NONBLOCK: {}", std::io::Error::last_os_error());
-        Ok(Self { ours: File::from(ours), theirs, screen: vt100::Parser::new(SIZE.0, SIZE.1, 0) })
+        Ok(Self { ours: File::from(ours), theirs, screen: vt100::Parser::new(rows, columns, 0) })
     }
 
     pub(crate) fn start(&self, args: &[&str]) -> Result<Child> {
+        self.start_with(args, |_| {})
+    }
+
+    /// Starts it in a session of its own, with this terminal; `last` is for what is different.
+    fn start_with(&self, args: &[&str], last: impl FnOnce(&mut Command)) -> Result<Child> {
         let end = || self.theirs.try_clone().map(Stdio::from);
         let mut command = Command::new("iova");
         command.args(args).env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
         command.stdin(end()?).stdout(end()?).stderr(end()?);
-        // SAFETY: both calls are safe between fork and exec; descriptor 0 is the terminal.
+        // SAFETY: both calls are safe between fork and exec; descriptor 1 is the terminal.
         unsafe {
             command.pre_exec(|| {
                 libc::setsid();
-                libc::ioctl(0, libc::TIOCSCTTY, 0);
+                libc::ioctl(1, libc::TIOCSCTTY, 0);
                 Ok(())
             });
         }
+        last(&mut command);
         command.spawn().context("starting iova")
     }
 
@@ -88,6 +105,15 @@ impl Pty {
         self.screen.screen().alternate_screen()
     }
 
+    fn until_taken(&mut self) -> Result<()> {
+        let start = Instant::now();
+        while !self.is_taken() {
+            ensure!(start.elapsed() < PATIENCE, "the screen is not taken");
+            self.read()?;
+        }
+        Ok(())
+    }
+
     fn read(&mut self) -> Result<()> {
         let mut bytes = [0; 4096];
         match self.ours.read(&mut bytes) {
@@ -110,6 +136,15 @@ impl Pty {
         let result = unsafe { libc::tcgetattr(self.theirs.as_raw_fd(), &raw mut termios) };
         ensure!(result == 0, "tcgetattr: {}", std::io::Error::last_os_error());
         Ok([termios.c_iflag, termios.c_oflag, termios.c_cflag, termios.c_lflag])
+    }
+
+    /// Quits by the key, and looks at what is left.
+    fn quit(&mut self, child: &mut Child, before: [libc::tcflag_t; 4]) -> Result<Outcome> {
+        self.press("q")?;
+        let code = self.wait(child)?;
+        ensure!(code == 0, "the exit code is {code}");
+        ensure!(!self.is_taken() && self.settings()? == before, "the terminal was not given back");
+        Ok(Outcome::Passed)
     }
 
     pub(crate) fn wait(&mut self, child: &mut Child) -> Result<i32> {
@@ -148,10 +183,7 @@ fn session() -> Result<Outcome> {
     pty.shows("space below 4 GiB, now")?;
     pty.press("p")?;
     pty.shows("PAUSED")?;
-    pty.press("q")?;
-    let code = pty.wait(&mut child)?;
-    ensure!(code == 0, "the exit code is {code}");
-    ensure!(!pty.is_taken() && pty.settings()? == before, "the terminal was not given back");
+    pty.quit(&mut child, before)?;
     by_signal(&mut pty, before)
 }
 
@@ -166,6 +198,75 @@ fn by_signal(pty: &mut Pty, before: [libc::tcflag_t; 4]) -> Result<Outcome> {
     ensure!(code == 0, "the exit code after SIGTERM is {code}");
     ensure!(!pty.is_taken() && pty.settings()? == before, "the terminal was not given back");
     Ok(Outcome::Passed)
+}
+
+/// The device that is looked at goes, and comes back.
+fn unplugged() -> Result<Outcome> {
+    let mut pty = Pty::open()?;
+    let before = pty.settings()?;
+    let mut child = pty.start(&["top", "200ms"])?;
+    pty.shows("nvme0n1")?;
+    pty.press("/nvme\r\r")?;
+    pty.shows("space below 4 GiB, now")?;
+    hotplug::unplug(NVME, "/dev/nvme0n1")?;
+    let gone = pty.shows("is not there any more");
+    // Others need it, whatever came of this.
+    hotplug::plug("/dev/nvme0n1")?;
+    gone?;
+    pty.shows("space below 4 GiB, now")?;
+    pty.quit(&mut child, before)
+}
+
+/// There is a screen, but nobody could ever press a key.
+fn no_input() -> Result<Outcome> {
+    let mut pty = Pty::open()?;
+    let before = pty.settings()?;
+    let close = || {
+        // SAFETY: close is safe between fork and exec.
+        unsafe { libc::close(0) };
+        Ok(())
+    };
+    let mut child = pty.start_with(&["top"], |command| {
+        // SAFETY: the closure makes only that call.
+        unsafe { command.pre_exec(close) };
+    })?;
+    let code = pty.wait(&mut child)?;
+    ensure!(code == 2, "the exit code is {code}");
+    pty.shows("--batch")?;
+    ensure!(!pty.is_taken() && pty.settings()? == before, "the terminal was not left alone");
+    Ok(Outcome::Passed)
+}
+
+/// The window is closed, or the connection breaks.
+fn hung_up() -> Result<Outcome> {
+    let mut pty = Pty::open()?;
+    let mut child = pty.start(&["top", "200ms"])?;
+    pty.shows("LIVE")?;
+    drop(pty);
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            ensure!(status.code().is_some_and(|code| code == 0 || code == 2), "it ended with {status}");
+            return Ok(Outcome::Passed);
+        }
+        if start.elapsed() > PATIENCE {
+            child.kill()?;
+            anyhow::bail!("it goes on without a terminal");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Nothing of use is in a terminal so small, and nothing breaks.
+fn one_cell() -> Result<Outcome> {
+    let one = NonZeroU16::MIN;
+    let mut pty = Pty::of_size((one, one))?;
+    let before = pty.settings()?;
+    let mut child = pty.start(&["top", "200ms"])?;
+    pty.until_taken()?;
+    pty.press("\r?fsp[")?;
+    std::thread::sleep(Duration::from_secs(1));
+    pty.quit(&mut child, before)
 }
 
 fn batch() -> Result<Outcome> {

@@ -69,8 +69,19 @@ pub(super) fn in_lockdown() -> Result<Outcome> {
 }
 
 fn replug(bdf: &str, appears: &str) -> Result<()> {
+    unplug(bdf, appears)?;
+    plug(appears)
+}
+
+/// Takes a device away.
+pub(crate) fn unplug(bdf: &str, appears: &str) -> Result<()> {
     fs::write(format!("/sys/bus/pci/devices/{bdf}/remove"), "1")?;
     ensure!(!Path::new(appears).exists(), "{appears} is still there without its device");
+    Ok(())
+}
+
+/// Brings back what was taken away.
+pub(crate) fn plug(appears: &str) -> Result<()> {
     fs::write("/sys/bus/pci/rescan", "1")?;
     let deadline = Instant::now() + PATIENCE;
     while !Path::new(appears).exists() {

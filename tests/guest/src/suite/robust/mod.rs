@@ -5,7 +5,7 @@ mod bpf;
 mod cost;
 mod ends;
 mod hosts;
-mod hotplug;
+pub(crate) mod hotplug;
 mod kernel;
 mod load;
 mod pair;
@@ -20,7 +20,7 @@ use crate::Test;
 
 /// Where the lab has its devices.
 const NIC: &str = "0000:00:03.0";
-const NVME: &str = "0000:00:04.0";
+pub(crate) const NVME: &str = "0000:00:04.0";
 /// The SATA controller: in the lab nothing ever uses it.
 const IDLE: &str = "0000:00:1f.2";
 
