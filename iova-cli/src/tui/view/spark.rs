@@ -26,7 +26,7 @@ pub(super) fn draw(spark: &Spark<'_>, pen: &mut Pen<'_>) {
         let level = level(*value, spark.top, height);
         for y in 0..height {
             let below = 8 * u32::from(height - 1 - y);
-            if level >= below.max(1) || below == 0 {
+            if level > below || below == 0 {
                 let eighths = level.saturating_sub(below).min(8) as u8;
                 pen.put(x, y, (spark.role)(*value), pen.theme.spark(eighths));
             }
