@@ -184,7 +184,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         &[Char('P')],
         "P",
         "policy",
-        "choose a policy for the device under the cursor, or see the trial",
+        "a policy for the device under the cursor (among findings: the worst); or the trial",
     ),
     key(Device, Action::NextPane, &[Key::Tab], "Tab", "pane", "the next pane"),
     key(Device, Action::PaneBefore, &[Key::BackTab], "S-Tab", "", "the pane before"),

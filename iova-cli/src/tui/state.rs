@@ -304,9 +304,16 @@ impl State {
         self.desk.hear(answer);
     }
 
+    /// The device that the worst finding is about.
+    fn worst(&self) -> Option<String> {
+        self.moment()?.findings.iter().find_map(|finding| finding.device.clone())
+    }
+
     fn open_desk(&mut self) {
         let bdf = match &self.screen {
             Screen::Device(bdf) => Some(bdf.clone()),
+            // What stands at the top is what one has read.
+            Screen::Findings => self.worst().or_else(|| self.selected.clone()),
             _ => self.selected.clone(),
         };
         let Some(bdf) = bdf else { return };

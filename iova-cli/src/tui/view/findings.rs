@@ -5,7 +5,7 @@ use super::super::theme::Role;
 use super::pen::{Pen, wrapped};
 use iova_core::finding::{Finding, Severity};
 
-fn role(severity: Severity) -> Role {
+pub(super) fn role(severity: Severity) -> Role {
     match severity {
         Severity::Critical => Role::Bad,
         Severity::Warning => Role::Warning,
@@ -33,13 +33,28 @@ pub(super) fn list(state: &State, pen: &mut Pen<'_>) {
             pen.put(0, y, Role::Dim, &format!("and {left} more: f"));
             return;
         }
-        y = one(finding, y, pen);
+        y = one(finding, about(state, finding), y, pen);
     }
 }
 
-/// One on one or two lines; says where the next line is.
-pub(super) fn one(finding: &Finding, y: u16, pen: &mut Pen<'_>) -> u16 {
-    let lines = wrapped(&finding.text, usize::from(pen.width().saturating_sub(9)));
+/// The name of the device that it is about.
+fn about<'a>(state: &'a State, finding: &'a Finding) -> Option<&'a str> {
+    let bdf = finding.device.as_deref()?;
+    let row = state.moment().and_then(|moment| moment.row(bdf));
+    Some(row.map_or(bdf, |row| row.who.name.as_str()))
+}
+
+/// The worst that is wrong with a device.
+pub(super) fn worst(state: &State, bdf: &str) -> Option<Severity> {
+    let moment = state.moment()?;
+    let of_it = moment.findings.iter().filter(|finding| finding.device.as_deref() == Some(bdf));
+    of_it.map(|finding| finding.severity).max()
+}
+
+/// One on one or two lines, with the name of its device where that is not known; says where the next line is.
+pub(super) fn one(finding: &Finding, about: Option<&str>, y: u16, pen: &mut Pen<'_>) -> u16 {
+    let name = about.map(|about| format!("{about}: ")).unwrap_or_default();
+    let lines = wrapped(&format!("{name}{}", finding.text), usize::from(pen.width().saturating_sub(9)));
     let room = pen.height().saturating_sub(y).min(2);
     if room > 0 {
         pen.put(0, y, role(finding.severity), finding.severity.name());

@@ -8,6 +8,7 @@ use super::super::state::State;
 use super::super::theme::Role;
 use super::findings;
 use super::pen::Pen;
+use iova_core::finding::Severity;
 
 /// Pressure from which on a device is in danger, and from which on it suffers.
 const PRESSURE_LIMITS: (f64, f64) = (0.6, 0.85);
@@ -29,7 +30,7 @@ fn table(state: &State, pen: &mut Pen<'_>) {
     let room = usize::from(pen.height().saturating_sub(1));
     let first = layout::first(state.top, state.cursor(&rows), room);
     for (y, row) in (1..).zip(rows.iter().skip(first).take(room)) {
-        line(row, &fields, y, pen);
+        line(state, row, &fields, y, pen);
         if Some(&row.who.bdf) == state.selected.as_ref() {
             pen.paint(y, Role::Cursor);
         }
@@ -65,13 +66,17 @@ fn headline(sort: Sort, fields: &[Placed], pen: &mut Pen<'_>) {
     }
 }
 
-fn line(row: &Row, fields: &[Placed], y: u16, pen: &mut Pen<'_>) {
+fn line(state: &State, row: &Row, fields: &[Placed], y: u16, pen: &mut Pen<'_>) {
     let quiet = if row.active { Role::Plain } else { Role::Dim };
+    let suffers = findings::worst(state, &row.who.bdf).filter(|worst| *worst >= Severity::Warning);
     for Placed { field, x, width } in fields {
         let pen = &mut pen.part(*x, y, *width, 1);
         let text = match field {
             Field::Device => &row.who.bdf,
-            Field::Name => &row.who.name,
+            Field::Name => {
+                name(&row.who.name, suffers, quiet, pen);
+                continue;
+            }
             Field::Driver => &row.who.driver,
             Field::Policy => &row.who.policy,
             Field::Figure(column) => {
@@ -93,6 +98,17 @@ fn figure(row: &Row, index: usize, pen: &mut Pen<'_>) {
         let bar = pen.theme.bar(share, BAR);
         pen.put(0, 0, role, &bar);
     }
+}
+
+/// Who suffers is seen without colours too.
+fn name(name: &str, suffers: Option<Severity>, quiet: Role, pen: &mut Pen<'_>) {
+    let Some(severity) = suffers else {
+        pen.put(0, 0, quiet, name);
+        return;
+    };
+    let mark = if severity == Severity::Critical { "!" } else { "" };
+    let x = pen.put(0, 0, findings::role(severity), mark);
+    pen.put(x, 0, findings::role(severity), name);
 }
 
 fn role(row: &Row, column: &Column, value: Option<f64>) -> Role {

@@ -71,7 +71,7 @@ fn figures(row: &Row, columns: &[usize], pen: &mut Pen<'_>) -> u16 {
 fn verdict(state: &State, row: &Row, pen: &mut Pen<'_>) -> u16 {
     let findings = state.moment().into_iter().flat_map(|moment| moment.findings.iter());
     let mut mine = findings.filter(|finding| finding.device.as_ref() == Some(&row.who.bdf));
-    mine.next().map_or(0, |finding| findings::one(finding, 0, pen))
+    mine.next().map_or(0, |finding| findings::one(finding, None, 0, pen))
 }
 
 /// Time goes from left to right in all of them alike; `below` is the room to leave free under them.
