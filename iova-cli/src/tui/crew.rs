@@ -97,10 +97,14 @@ fn revert(bdf: &str) -> String {
     }
     #[derive(Deserialize)]
     struct Change {
+        done: bool,
         text: String,
     }
     let made = document::<Changes>(&["policy", "--format", "json", "revert", bdf, "--reason", REASON]);
-    let sentences = made.map(|made| made.changes.into_iter().map(|change| change.text).collect::<Vec<_>>());
+    let one = |change: Change| {
+        if change.done { format!("{bdf} is back to stock: {}", change.text) } else { change.text }
+    };
+    let sentences = made.map(|made| made.changes.into_iter().map(one).collect::<Vec<_>>());
     sentences.map_or_else(|why| why, |sentences| sentences.join("; "))
 }
 

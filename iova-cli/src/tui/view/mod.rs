@@ -52,6 +52,8 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer, theme: Theme)
 }
 
 #[cfg(test)]
+mod docs_tests;
+#[cfg(test)]
 mod policy_tests;
 #[cfg(test)]
 mod tests;

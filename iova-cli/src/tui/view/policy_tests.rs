@@ -45,7 +45,11 @@ fn planned(plan: Plan) -> State {
     state
 }
 
-fn trying() -> State {
+pub(super) fn planned_as_usual() -> State {
+    planned(plan())
+}
+
+pub(super) fn trying() -> State {
     let mut state = planned(plan());
     press(&mut state, &[Key::Char('t'), Key::Char('y')]);
     assert_eq!(state.desk.wishes(), [Wish::Try { bdf: BDF.into(), policy: "dac:40".into() }]);

@@ -39,7 +39,7 @@ pub(super) fn watched(report: &Report) -> State {
 }
 
 /// A recording of the lab, to its end.
-fn recorded(name: &str) -> State {
+pub(super) fn recorded(name: &str) -> State {
     let mut state = State::default();
     fixtures::lab(name).into_iter().for_each(|step| state.push(step, Some(0.004)));
     state
