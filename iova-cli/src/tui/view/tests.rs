@@ -201,6 +201,33 @@ fn hostile_names_stay_in_their_place() {
     assert!(screen(&state, SIZES[1], ASCII).is_ascii());
 }
 
+/// Policy, driver and the symbols of a module come from outside too.
+#[test]
+fn hostile_text_in_the_panes_stays_in_its_place() {
+    const EVIL: &str = "\x1b]0;owned\x07\u{9b}2J\u{202e}x\r\n";
+    let mut report = fixtures::cliff();
+    let mut state = watched(&report);
+    for device in &mut report.devices {
+        (device.driver, device.policy.set) = (Some(EVIL.into()), Some(EVIL.into()));
+        device.policy.state = Some("active");
+        device.slow_calls.iter_mut().for_each(|call| call.stack = vec![EVIL.into(); 3]);
+    }
+    let step = Step { ns: 31_000_000_000, interval: report.clone(), lately: report, incidents: Vec::new() };
+    state.push(step, None);
+    press(&mut state, &[Key::Down, Key::Enter]);
+    for _ in Pane::ALL {
+        for size in SIZES {
+            let shown = screen(&state, size, UNICODE);
+            assert!(!shown.contains(['\x1b', '\u{9b}', '\u{202e}', '\r', '\x07']), "{shown:?}");
+            assert!(screen(&state, size, ASCII).is_ascii());
+        }
+        press(&mut state, &[Key::Tab]);
+    }
+    press(&mut state, &[Key::BackTab]);
+    let events = screen(&state, SIZES[1], ASCII);
+    assert!(events.contains("policy sac-first -> ?]0;owned"), "{events}");
+}
+
 #[test]
 fn sorting_filtering_and_the_cursor() {
     let mut state = watched(&fixtures::cliff());
