@@ -6,11 +6,13 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModif
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use ratatui::crossterm::{cursor, execute, terminal};
 use std::io::{self, Stdout, Write as _};
+use std::mem::ManuallyDrop;
 
 pub(crate) type Screen = ratatui::Terminal<CrosstermBackend<Stdout>>;
 
-/// The terminal while it is ours.
-pub(crate) struct Taken(pub(crate) Screen);
+/// The terminal while it is ours. Ratatui's own clean-up is left out: where the terminal is gone, it complains to standard
+/// error, which is gone too, and panics.
+pub(crate) struct Taken(pub(crate) ManuallyDrop<Screen>);
 
 impl Taken {
     pub(crate) fn take() -> io::Result<Self> {
@@ -21,7 +23,8 @@ impl Taken {
         }));
         terminal::enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, cursor::Hide).inspect_err(|_| give_back())?;
-        ratatui::Terminal::new(CrosstermBackend::new(io::stdout())).map(Self).inspect_err(|_| give_back())
+        let screen = ratatui::Terminal::new(CrosstermBackend::new(io::stdout()));
+        screen.map(ManuallyDrop::new).map(Self).inspect_err(|_| give_back())
     }
 }
 
