@@ -10,14 +10,16 @@ use ratatui::crossterm::style::{Print, force_color_output};
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use ratatui::crossterm::{cursor, execute, terminal};
 use std::io::{self, Stdout, Write as _};
+use std::mem::ManuallyDrop;
 
 pub(crate) type Screen = ratatui::Terminal<CrosstermBackend<Stdout>>;
 
 /// Clicks and the wheel, but not every movement, as crossterm's own command would have it: an event is a frame.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 
-/// The terminal while it is ours.
-pub(crate) struct Taken(pub(crate) Screen);
+/// The terminal while it is ours. Ratatui's own clean-up is left out: where the terminal is gone, it complains to standard
+/// error, which is gone too, and panics.
+pub(crate) struct Taken(pub(crate) ManuallyDrop<Screen>);
 
 impl Taken {
     pub(crate) fn take(mouse: bool) -> io::Result<Self> {
@@ -32,7 +34,8 @@ impl Taken {
         let mouse = if mouse { MOUSE_ON } else { "" };
         execute!(io::stdout(), EnterAlternateScreen, cursor::Hide, Print(mouse))
             .inspect_err(|_| give_back())?;
-        ratatui::Terminal::new(CrosstermBackend::new(io::stdout())).map(Self).inspect_err(|_| give_back())
+        let screen = ratatui::Terminal::new(CrosstermBackend::new(io::stdout()));
+        screen.map(ManuallyDrop::new).map(Self).inspect_err(|_| give_back())
     }
 }
 

@@ -23,6 +23,11 @@ impl Console {
         Self { show, lines: VecDeque::new(), partial: Vec::new(), complaints: Vec::new(), panicked: false }
     }
 
+    /// The command has ended: what the kernel still has to say is nothing for the user's terminal.
+    pub(crate) fn hide(&mut self) {
+        self.show = false;
+    }
+
     /// Takes what the guest wrote.
     pub(crate) fn add(&mut self, bytes: &[u8]) {
         if self.show {

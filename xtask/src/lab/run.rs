@@ -103,7 +103,12 @@ impl Guest {
                 break;
             }
             match self.events.recv_timeout(Duration::from_millis(100)) {
-                Ok(Event::Frame(kind, payload)) => collector.frame(kind, &payload)?,
+                Ok(Event::Frame(kind, payload)) => {
+                    collector.frame(kind, &payload)?;
+                    if collector.reported() {
+                        self.console.hide();
+                    }
+                }
                 Ok(Event::Console(bytes)) => self.console.add(&bytes),
                 Ok(Event::Complaint(line)) => self.console.complaint(line),
                 Ok(Event::Escaped) => return Err(Interrupted::ESCAPED.into()),

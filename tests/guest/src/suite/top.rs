@@ -54,9 +54,16 @@ impl Pty {
         ensure!(result == 0, "openpty: {}", std::io::Error::last_os_error());
         // SAFETY: both are open and ours alone.
         let (ours, theirs) = unsafe { (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) };
-        // SAFETY: a descriptor of ours and flags.
-        let result = unsafe { libc::fcntl(ours.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
-        ensure!(result == 0, "O_NONBLOCK: {}", std::io::Error::last_os_error());
+        // Who inherits our end keeps its own terminal alive.
+        for (fd, command, flags) in [
+            (&ours, libc::F_SETFL, libc::O_NONBLOCK),
+            (&ours, libc::F_SETFD, libc::FD_CLOEXEC),
+            (&theirs, libc::F_SETFD, libc::FD_CLOEXEC),
+        ] {
+            // SAFETY: a descriptor of ours and flags.
+            let result = unsafe { libc::fcntl(fd.as_raw_fd(), command, flags) };
+            ensure!(result == 0, "fcntl: {}", std::io::Error::last_os_error());
+        }
         Ok(Self { ours: File::from(ours), theirs, screen: vt100::Parser::new(rows, columns, 0) })
     }
 
