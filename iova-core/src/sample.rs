@@ -120,6 +120,10 @@ pub struct Quality {
     pub no_slot: u64,
     /// True if faults come from the kernel log, which is rate limited.
     pub faults_from_log: bool,
+    /// Run time of our own programs while that was measured, ns.
+    pub own_run_ns: u64,
+    /// Allocations while that was measured.
+    pub own_run_allocs: u64,
     /// One allocation in this many is timed.
     pub alloc_sampling: u32,
     /// One free in this many is timed; 0 = none.

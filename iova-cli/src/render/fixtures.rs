@@ -121,7 +121,8 @@ fn state(number: u64, live: u64, cached: u64, pending: u64) -> DomainState {
             range(1, live.min(0x3_0000), RangeKind::Live),
             range(0x3_4000, cached.max(1), RangeKind::Cached),
             range(top, pending.max(1), RangeKind::Pending),
-        ],
+        ]
+        .into(),
         nodes: live / 2,
         low: LowSpace {
             reserved: RESERVED,

@@ -49,7 +49,7 @@ pub(crate) fn cells(space: &Space, count: usize) -> Vec<Cell> {
     // Where a cell begins: cells of a map of any width have the same size but for one page.
     let begin = |cell: u64| cell * pages / count_pages;
     let mut held = vec![[0_u64; KINDS.len()]; count];
-    for range in &space.ranges {
+    for range in space.ranges.iter() {
         let slot = KINDS.iter().position(|kind| *kind == range.kind);
         let last = (range.pfn_hi + 1).min(pages);
         let mut cell = range.pfn_lo * count_pages / pages;

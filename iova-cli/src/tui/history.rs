@@ -1,7 +1,7 @@
 //! What the last ten minutes brought, small enough to keep.
 
 use super::columns::{COLUMNS, COUNT};
-use iova_core::finding::Finding;
+use iova_core::finding::{Finding, Severity};
 use iova_core::model::{Bucket, Device, Step};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -13,6 +13,11 @@ const FIRST_BIT: u32 = 7;
 
 /// Intervals that are kept.
 const KEPT: usize = 600;
+
+/// A thing that is wrong is kept once for so long, in a past whose figures are those of ten to twenty seconds anyway.
+const SHARED_NS: u64 = 10_000_000_000;
+/// Findings of a past moment that are kept, worst first.
+const PAST_FINDINGS: usize = 100;
 
 /// Who a row is about; shared by all of its rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +51,7 @@ pub(crate) struct Row {
     pub(crate) who: Rc<Identity>,
     /// A value per column; NaN if unknown. Three digits are shown.
     values: [f32; COUNT],
-    /// Timed allocations per row of the heatmap.
-    pub(crate) heat: [u32; HEAT_ROWS],
+    heat: [Heat; HEAT_ROWS],
     /// It allocated, freed or faulted.
     pub(crate) active: bool,
     /// Some of its figures are not exact.
@@ -55,8 +59,30 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Timed allocations per row of the heatmap.
+    pub(crate) fn heat(&self) -> [u32; HEAT_ROWS] {
+        self.heat.map(Heat::count)
+    }
+
     pub(crate) fn value(&self, column: usize) -> Option<f64> {
         self.values.get(column).map(|&value| f64::from(value)).filter(|value| !value.is_nan())
+    }
+}
+
+/// A count in one byte, on a logarithmic scale: some 5 % off, which is enough for a colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Heat(u8);
+
+impl Heat {
+    /// Steps per factor of e: the largest count still fits.
+    const STEPS: f64 = 11.4;
+
+    fn of(count: u32) -> Self {
+        Self((f64::from(count).ln_1p() * Self::STEPS).round() as u8)
+    }
+
+    fn count(self) -> u32 {
+        (f64::from(self.0) / Self::STEPS).exp_m1().round() as u32
     }
 }
 
@@ -67,11 +93,13 @@ pub(crate) struct Moment {
     pub(crate) ns: u64,
     pub(crate) rows: Vec<Row>,
     /// Worst first.
-    pub(crate) findings: Rc<Vec<Finding>>,
+    pub(crate) findings: Vec<Rc<Finding>>,
     /// What is not exact, in sentences.
     pub(crate) notes: Rc<Vec<String>>,
     /// CPU time of this process as a share of one core.
     pub(crate) own_cpu: Option<f64>,
+    /// What the probes add to an allocation, ns: as measured last.
+    pub(crate) added_ns: Option<f64>,
 }
 
 impl Moment {
@@ -80,27 +108,50 @@ impl Moment {
     }
 }
 
+/// Something that is wrong: what, how bad, with which device or group.
+type Wrong = (&'static str, Severity, Option<String>, Option<u32>);
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     moments: VecDeque<Moment>,
     /// The whole figures of the newest.
     pub(crate) newest: Option<Step>,
-    known: BTreeMap<Identity, Rc<Identity>>,
+    /// By address.
+    known: BTreeMap<String, Rc<Identity>>,
+    /// What past moments share, and since when.
+    found: BTreeMap<Wrong, (u64, Rc<Finding>)>,
 }
 
 impl History {
     pub(crate) fn push(&mut self, step: Step, own_cpu: Option<f64>) {
         let seconds = step.interval.duration_s;
         let rows = step.interval.devices.iter().map(|device| self.row(device, seconds)).collect();
+        self.thin_out();
         let last = self.moments.back();
-        let findings = shared(last.map(|last| &last.findings), &step.lately.findings);
+        let findings = step.lately.findings.iter().cloned().map(Rc::new).collect();
         let notes = shared(last.map(|last| &last.notes), &step.lately.quality.notes);
-        self.moments.push_back(Moment { ns: step.ns, rows, findings, notes, own_cpu });
+        let added_ns = step.interval.quality.added_ns_per_alloc.or(last.and_then(|last| last.added_ns));
+        self.moments.push_back(Moment { ns: step.ns, rows, findings, notes, own_cpu, added_ns });
         if self.moments.len() > KEPT {
             self.moments.pop_front();
         }
         self.newest = Some(step);
+    }
+
+    /// The newest moment is about to be a past one: findings take more room than all else.
+    fn thin_out(&mut self) {
+        let Self { moments, found, .. } = self;
+        let Some(last) = moments.back_mut() else { return };
+        let ns = last.ns;
+        found.retain(|_, (since, _)| ns.saturating_sub(*since) < SHARED_NS);
+        last.findings.truncate(PAST_FINDINGS);
+        last.findings.shrink_to_fit();
+        for finding in &mut last.findings {
+            let what = (finding.id, finding.severity, finding.device.clone(), finding.group);
+            let (_, shared) = found.entry(what).or_insert_with(|| (ns, Rc::clone(finding)));
+            *finding = Rc::clone(shared);
+        }
     }
 
     fn row(&mut self, device: &Device, seconds: f64) -> Row {
@@ -108,16 +159,22 @@ impl History {
         Row {
             who: self.identity(device),
             values: std::array::from_fn(|column| value(column).map_or(f32::NAN, |value| value as f32)),
-            heat: heat(&device.alloc.latency_ns.buckets),
+            heat: heat(&device.alloc.latency_ns.buckets).map(Heat::of),
             active: device.active(),
             approximate: !device.approximate.is_empty(),
         }
     }
 
     fn identity(&mut self, device: &Device) -> Rc<Identity> {
-        let identity = Identity::of(device);
-        let shared = self.known.entry(identity.clone()).or_insert_with(|| Rc::new(identity));
-        Rc::clone(shared)
+        let now = Identity::of(device);
+        if let Some(known) = self.known.get(&now.bdf)
+            && **known == now
+        {
+            return Rc::clone(known);
+        }
+        let identity = Rc::new(now);
+        self.known.insert(identity.bdf.clone(), Rc::clone(&identity));
+        identity
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -167,6 +224,15 @@ pub(crate) fn heat_from(row: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn heat_is_about_the_count() {
+        for count in (0..3000).chain([65_535, 1 << 20, 123_456_789, u32::MAX]) {
+            let about = Heat::of(count).count();
+            assert!(about.abs_diff(count) <= 1 + count / 20, "{about} for {count}");
+        }
+        assert_eq!([0, 1, 2, 3].map(|count| Heat::of(count).count()), [0, 1, 2, 3]);
+    }
 
     #[test]
     fn rows_of_the_heatmap_are_powers_of_two() {

@@ -11,6 +11,9 @@ mod terminal;
 mod theme;
 mod view;
 
+#[cfg(feature = "bench")]
+pub(crate) mod bench;
+
 pub(crate) use batch::batch;
 pub(crate) use source::Plan;
 
@@ -45,7 +48,7 @@ pub(crate) fn run(plan: &Plan, term: Term) -> Result<Exit, Stop> {
     let feed = Feed::start(plan)?;
     let (tell, news) = mpsc::channel();
     let (stop, stopped) = mpsc::channel();
-    let screen = Taken::take()
+    let mut screen = Taken::take()
         .map_err(|error| Stop::unusable(format!("the terminal can't be used ({error}): try --batch")))?;
     listen(&tell, signals);
     let source = std::thread::spawn(move || {
@@ -53,7 +56,13 @@ pub(crate) fn run(plan: &Plan, term: Term) -> Result<Exit, Stop> {
         let over = feed.run(&stopped, |reading| readings.send(News::Reading(Box::new(reading))).is_ok());
         let _ = tell.send(News::Over(over));
     });
-    let result = show(screen, &news, plan, Theme::of(term));
+    let theme = Theme::of(term);
+    let draw = |state: &State| {
+        let drawn = screen.0.draw(|frame| view::draw(state, frame.area(), frame.buffer_mut(), theme));
+        drawn.map(drop).map_err(|error| Stop::unusable(format!("the terminal is gone: {error}")))
+    };
+    let result = show(draw, &news, plan.interval);
+    drop(screen);
     drop(stop);
     // Detaches the probes.
     let _ = source.join();
@@ -84,16 +93,18 @@ fn listen(tell: &Sender<News>, signals: Signals) {
     });
 }
 
-fn show(mut screen: Taken, news: &Receiver<News>, plan: &Plan, theme: Theme) -> Result<Exit, Stop> {
+/// Draws, waits for what happens, and draws again.
+fn show(
+    mut draw: impl FnMut(&State) -> Result<(), Stop>,
+    news: &Receiver<News>,
+    interval: Duration,
+) -> Result<Exit, Stop> {
     let mut state = State::default();
-    let patience = plan.interval * STALLED;
+    let patience = interval * STALLED;
     let mut last = Instant::now();
     loop {
-        let draw = |frame: &mut ratatui::Frame<'_>| {
-            view::draw(&state, frame.area(), frame.buffer_mut(), theme);
-        };
-        screen.0.draw(draw).map_err(|error| Stop::unusable(format!("the terminal is gone: {error}")))?;
-        match news.recv_timeout(plan.interval) {
+        draw(&state)?;
+        match news.recv_timeout(interval) {
             Ok(News::Reading(reading)) => {
                 last = Instant::now();
                 state.push(reading.step, reading.own_cpu);

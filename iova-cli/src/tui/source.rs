@@ -10,8 +10,10 @@ use iova_core::snapshot::Snapshot;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// Snapshots and inventories may take this share of one core.
-const LOOKING_SHARE: u32 = 50;
+/// What the probes cost is measured in the first of so many intervals: measuring costs time too.
+const WEIGHED: u32 = 60;
+/// Snapshots and inventories may take one part in so many of a core.
+pub(super) const LOOKING_SHARE: u32 = 200;
 /// And are never more frequent than this.
 const LOOKING_REST: Duration = Duration::from_millis(900);
 
@@ -37,6 +39,8 @@ pub(crate) struct Feed {
     cursor: Cursor,
     interval: Duration,
     next_look: Instant,
+    /// Intervals so far.
+    count: u32,
     cpu: Option<(Instant, Duration)>,
 }
 
@@ -59,10 +63,11 @@ impl Feed {
         let unknown = missing::all(&live, plan.profile, &inventory, blind.unwrap_or(&Snapshot::default()));
         let snapshot = readable(snapshot);
         let first = live.sample()?;
-        let cursor = Cursor::new(host, plan.profile.to_string(), inventory, snapshot, unknown, &first);
+        live.weigh(true);
+        let cursor = Cursor::new(host, plan.profile.to_string(), inventory, snapshot, unknown, first);
         let cursor = cursor.only(wanted);
         let next_look = Instant::now() + LOOKING_REST;
-        Ok(Self { live, cursor, interval: plan.interval, next_look, cpu: None })
+        Ok(Self { live, cursor, interval: plan.interval, next_look, count: 0, cpu: None })
     }
 
     /// Hands over a reading per interval until nobody wants more, or the probes fail.
@@ -87,7 +92,9 @@ impl Feed {
 
     fn read(&mut self) -> Result<Reading, Stop> {
         self.look();
-        let step = self.cursor.step(&self.live.sample()?);
+        let step = self.cursor.step(self.live.sample()?);
+        self.count = self.count.wrapping_add(1);
+        self.live.weigh(self.count.is_multiple_of(WEIGHED));
         Ok(Reading { step, own_cpu: self.own_cpu() })
     }
 

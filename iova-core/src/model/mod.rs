@@ -17,6 +17,7 @@ mod device;
 mod domain;
 mod hide;
 mod identity;
+mod last;
 mod latency;
 mod quality;
 mod report;

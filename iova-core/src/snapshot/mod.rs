@@ -23,6 +23,7 @@ pub use take::{take, take_group};
 
 use cpus::Cpus;
 use iova_common::agg::ORDERS;
+use std::sync::Arc;
 
 use crate::kernel::ReadError;
 
@@ -85,8 +86,9 @@ pub struct DomainState {
     pub group: Option<u32>,
     /// Bytes per page of this domain.
     pub granule: u64,
-    /// Everything in the tree, in address order, neighbours of one kind merged.
-    pub ranges: Vec<Range>,
+    /// Everything in the tree, in address order, neighbours of one kind merged. Shared by all that look at it: of many
+    /// domains it is the largest part.
+    pub ranges: Arc<[Range]>,
     /// Nodes in the tree, the anchor not counted.
     pub nodes: u64,
     /// Low pages by kind.

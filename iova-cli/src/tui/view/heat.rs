@@ -1,6 +1,6 @@
 //! Latency over time: columns are intervals, rows are powers of two, colour is how many.
 
-use super::super::history::{HEAT_ROWS, Moment, heat_from};
+use super::super::history::{HEAT_ROWS, Moment, Row, heat_from};
 use super::super::theme::Role;
 use super::pen::Pen;
 use iova_core::metric::Unit;
@@ -10,7 +10,7 @@ pub(super) const SCALE: u16 = 8;
 
 pub(super) fn draw(moments: &[&Moment], bdf: &str, pen: &mut Pen<'_>) {
     let columns: Vec<[u32; HEAT_ROWS]> =
-        moments.iter().map(|moment| moment.row(bdf).map_or([0; HEAT_ROWS], |row| row.heat)).collect();
+        moments.iter().map(|moment| moment.row(bdf).map_or([0; HEAT_ROWS], Row::heat)).collect();
     let hottest = columns.iter().flatten().copied().max().unwrap_or(0);
     let rows = usize::from(pen.height());
     let bottom = lowest(&columns, rows);
