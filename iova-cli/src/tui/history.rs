@@ -15,9 +15,9 @@ const FIRST_BIT: u32 = 7;
 const KEPT: usize = 600;
 
 /// A thing that is wrong is kept once for so long, in a past whose figures are those of ten to twenty seconds anyway.
-const SHARED_NS: u64 = 10_000_000_000;
+const SHARED_NS: u64 = 20_000_000_000;
 /// Findings of a past moment that are kept, worst first.
-const PAST_FINDINGS: usize = 100;
+const PAST_FINDINGS: usize = 50;
 
 /// Who a row is about; shared by all of its rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -224,6 +224,19 @@ pub(crate) fn heat_from(row: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn past_moments_share_what_is_wrong() {
+        let report = crate::render::fixtures::cliff();
+        let mut history = History::default();
+        for second in 0..30 {
+            let ns = second * 1_000_000_000;
+            history.push(Step { ns, interval: report.clone(), lately: report.clone() }, None);
+        }
+        let first = |back: usize| Rc::clone(&history.back(back).unwrap().findings[0]);
+        assert!(Rc::ptr_eq(&first(29), &first(10)) && !Rc::ptr_eq(&first(29), &first(9)));
+        assert_eq!(*first(0), report.findings[0]);
+    }
 
     #[test]
     fn heat_is_about_the_count() {

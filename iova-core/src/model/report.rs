@@ -212,6 +212,8 @@ impl Report {
     /// The devices of `domain`.
     pub fn devices_of(&self, domain: &Domain) -> impl Iterator<Item = &Device> {
         let iovad = domain.iovad;
-        self.devices.iter().filter(move |device| device.iovad == Some(iovad))
+        let members = self.devices.iter().filter(move |device| device.iovad == Some(iovad));
+        // Among many devices, the search ends at the last of them.
+        members.take(domain.devices.len())
     }
 }
