@@ -15,6 +15,10 @@ mod tui;
 use clap::Parser;
 use std::process::ExitCode;
 
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub use tui::bench::main as bench_top;
+
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
     commands::run(&args::Args::parse()).into()

@@ -63,7 +63,7 @@ fn print(domain: &DomainState) {
         low.aligned_blocks, domain.cached_by_order, domain.depot_by_order, domain.fq_entries
     );
     if std::env::args().any(|argument| argument == "--ranges") {
-        for range in &domain.ranges {
+        for range in domain.ranges.iter() {
             println!("  {:#x}-{:#x} {:?}", range.pfn_lo, range.pfn_hi, range.kind);
         }
     }

@@ -103,8 +103,9 @@ pub struct DomainCounters {
     pub fq_timer: Option<Histogram>,
 }
 
-/// How far the numbers can be trusted. All cumulative; anything above 0 is shown.
+/// How far the numbers can be trusted. All cumulative; anything above 0 is shown. What a recording is too old to have is 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Quality {
     /// Program runs skipped by the kernel because the program was already running on that CPU.
     pub recursion_misses: u64,
@@ -125,6 +126,10 @@ pub struct Quality {
     pub no_slot: u64,
     /// True if faults come from the kernel log, which is rate limited.
     pub faults_from_log: bool,
+    /// Run time of our own programs while that was measured, ns.
+    pub own_run_ns: u64,
+    /// Allocations while that was measured.
+    pub own_run_allocs: u64,
     /// One allocation in this many is timed.
     pub alloc_sampling: u32,
     /// One free in this many is timed; 0 = none.

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod table;
+mod top;
 
 use std::time::Duration;
 
@@ -29,10 +30,16 @@ pub(crate) struct Args {
     /// Make what is measured now the baseline
     #[arg(long)]
     update: bool,
+    /// Measure the screen of `iova top` instead: its time and memory with 200 devices and 64 CPUs
+    #[arg(long, conflicts_with_all = ["kernel", "update"])]
+    top: bool,
 }
 
 /// `cargo xtask bench`.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.top {
+        return top::run(false);
+    }
     let lines = if args.kernel.is_empty() { Line::ALL.to_vec() } else { args.kernel.clone() };
     let measured = measure(&lines)?;
     print!("{}", table::render(&measured));
@@ -50,6 +57,11 @@ pub(crate) fn check(lines: &[Line]) -> Result<()> {
     let measured = measure(&lines)?;
     print!("{}", table::render(&measured));
     Baseline::load()?.judge(&measured)
+}
+
+/// Fails if the screen of `iova top` takes too long or too much; for `cargo xtask test`.
+pub(crate) fn check_top() -> Result<()> {
+    top::run(true)
 }
 
 fn measure(lines: &[Line]) -> Result<Vec<Pair>> {

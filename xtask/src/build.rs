@@ -50,7 +50,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-fn static_build(profile: &str, package: &str) -> Command {
+pub(crate) fn static_build(profile: &str, package: &str) -> Command {
     let mut cargo = cargo();
     cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
     cargo.args(["build", "--target", HOST, "--profile", profile, "--package", package]);

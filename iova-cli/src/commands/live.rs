@@ -63,6 +63,13 @@ impl Live {
         self.tracer.as_ref().map(Tracer::event_descriptors).unwrap_or_default()
     }
 
+    /// Turns on or off the measurement of what the probes themselves cost.
+    pub(crate) fn weigh(&mut self, on: bool) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.weigh(on);
+        }
+    }
+
     /// Events since the last call or sample; the next sample has them too.
     pub(super) fn events(&mut self) -> Result<Vec<Event>, Stop> {
         self.tracer.as_mut().map_or_else(|| Ok(Vec::new()), |tracer| tracer.peek_events().map_err(probe_stop))

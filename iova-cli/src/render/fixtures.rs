@@ -125,7 +125,7 @@ fn state(number: u64, live: u64, cached: u64, pending: u64) -> DomainState {
         iovad: number << 8,
         group: Some(number as u32),
         granule: 4096,
-        ranges,
+        ranges: ranges.into(),
         nodes: live / 2,
         low: LowSpace {
             reserved: RESERVED,
@@ -240,12 +240,14 @@ pub(crate) fn cliff() -> Report {
     nvme_state.low.aligned_blocks = [0; ORDERS];
     nvme_state.low.aligned_blocks[..8].copy_from_slice(&[92_000, 30_000, 9_000, 1_400, 300, 61, 7, 0]);
     nvme_state.low.largest_gap = 120;
-    nvme_state.ranges.retain(|range| range.kind == RangeKind::Reserved);
-    nvme_state.ranges.extend(in_pieces(1..0x4_0000));
-    nvme_state.ranges.extend(in_pieces(0xf_ef00..LOW_PAGES));
-    nvme_state.ranges.sort_by_key(|range| range.pfn_lo);
+    let mut ranges = nvme_state.ranges.to_vec();
+    ranges.retain(|range| range.kind == RangeKind::Reserved);
+    ranges.extend(in_pieces(1..0x4_0000));
+    ranges.extend(in_pieces(0xf_ef00..LOW_PAGES));
+    ranges.sort_by_key(|range| range.pfn_lo);
     let above = Range { pfn_lo: LOW_PAGES, pfn_hi: LOW_PAGES + 28_999, kind: RangeKind::Pending };
-    nvme_state.ranges.push(above);
+    ranges.push(above);
+    nvme_state.ranges = ranges.into();
     nvme_state.max32_alloc_pages = 128;
     let end = Snapshot {
         ns: 0,

@@ -2,7 +2,7 @@
 
 use super::columns::{self, COLUMNS, COUNT};
 use super::events::Events;
-use iova_core::finding::Finding;
+use iova_core::finding::{Finding, Severity};
 use iova_core::model::{Bucket, Device, Step};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -14,6 +14,11 @@ const FIRST_BIT: u32 = 7;
 
 /// Intervals that are kept. A row is 224 bytes, so 200 devices take 26 MiB, and 20 devices 2.6.
 const KEPT: usize = 600;
+
+/// A thing that is wrong is kept once for so long, in a past whose figures are those of ten to twenty seconds anyway.
+const SHARED_NS: u64 = 20_000_000_000;
+/// Findings of a past moment that are kept, worst first.
+const PAST_FINDINGS: usize = 50;
 
 /// Who a row is about; shared by all of its rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,11 +110,13 @@ pub(crate) struct Moment {
     pub(crate) ns: u64,
     pub(crate) rows: Vec<Row>,
     /// Worst first.
-    pub(crate) findings: Rc<Vec<Finding>>,
+    pub(crate) findings: Vec<Rc<Finding>>,
     /// What is not exact, in sentences.
     pub(crate) notes: Rc<Vec<String>>,
     /// CPU time of this process as a share of one core.
     pub(crate) own_cpu: Option<f64>,
+    /// What the probes add to an allocation, ns: as measured last.
+    pub(crate) added_ns: Option<f64>,
 }
 
 impl Moment {
@@ -117,6 +124,9 @@ impl Moment {
         self.rows.iter().find(|row| row.who.bdf == bdf)
     }
 }
+
+/// Something that is wrong: what, how bad, with which device or group.
+type Wrong = (&'static str, Severity, Option<String>, Option<u32>);
 
 /// All of them.
 #[derive(Debug, Default)]
@@ -126,7 +136,10 @@ pub(crate) struct History {
     pub(crate) newest: Option<Step>,
     /// What rarely happens.
     pub(crate) events: Events,
-    known: BTreeMap<Identity, Rc<Identity>>,
+    /// By address.
+    known: BTreeMap<String, Rc<Identity>>,
+    /// What past moments share, and since when.
+    found: BTreeMap<Wrong, (u64, Rc<Finding>)>,
 }
 
 impl History {
@@ -135,14 +148,31 @@ impl History {
         let rows: Vec<Row> = step.interval.devices.iter().map(|device| self.row(device, seconds)).collect();
         let devices: Vec<_> = rows.iter().map(|row| Rc::clone(&row.who)).collect();
         self.events.push(&step, &devices, self.moments.front().map_or(0, |oldest| oldest.ns));
+        self.thin_out();
         let last = self.moments.back();
-        let findings = shared(last.map(|last| &last.findings), &step.lately.findings);
+        let findings = step.lately.findings.iter().cloned().map(Rc::new).collect();
         let notes = shared(last.map(|last| &last.notes), &step.lately.quality.notes);
-        self.moments.push_back(Moment { ns: step.ns, rows, findings, notes, own_cpu });
+        let added_ns = step.interval.quality.added_ns_per_alloc.or(last.and_then(|last| last.added_ns));
+        self.moments.push_back(Moment { ns: step.ns, rows, findings, notes, own_cpu, added_ns });
         if self.moments.len() > KEPT {
             self.moments.pop_front();
         }
         self.newest = Some(step);
+    }
+
+    /// The newest moment is about to be a past one: findings take more room than all else.
+    fn thin_out(&mut self) {
+        let Self { moments, found, .. } = self;
+        let Some(last) = moments.back_mut() else { return };
+        let ns = last.ns;
+        found.retain(|_, (since, _)| ns.saturating_sub(*since) < SHARED_NS);
+        last.findings.truncate(PAST_FINDINGS);
+        last.findings.shrink_to_fit();
+        for finding in &mut last.findings {
+            let what = (finding.id, finding.severity, finding.device.clone(), finding.group);
+            let (_, shared) = found.entry(what).or_insert_with(|| (ns, Rc::clone(finding)));
+            *finding = Rc::clone(shared);
+        }
     }
 
     fn row(&mut self, device: &Device, seconds: f64) -> Row {
@@ -158,9 +188,15 @@ impl History {
     }
 
     fn identity(&mut self, device: &Device) -> Rc<Identity> {
-        let identity = Identity::of(device);
-        let shared = self.known.entry(identity.clone()).or_insert_with(|| Rc::new(identity));
-        Rc::clone(shared)
+        let now = Identity::of(device);
+        if let Some(known) = self.known.get(&now.bdf)
+            && **known == now
+        {
+            return Rc::clone(known);
+        }
+        let identity = Rc::new(now);
+        self.known.insert(identity.bdf.clone(), Rc::clone(&identity));
+        identity
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -215,6 +251,20 @@ mod tests {
     fn a_row_is_small() {
         // 200 devices for 600 intervals have to stay far below 40 MiB.
         assert!(size_of::<Row>() * 200 * KEPT < 26 << 20, "{}", size_of::<Row>());
+    }
+
+    #[test]
+    fn past_moments_share_what_is_wrong() {
+        let report = crate::render::fixtures::cliff();
+        let mut history = History::default();
+        for second in 0..30 {
+            let ns = second * 1_000_000_000;
+            let (interval, lately) = (report.clone(), report.clone());
+            history.push(Step { ns, interval, lately, incidents: Vec::new() }, None);
+        }
+        let first = |back: usize| Rc::clone(&history.back(back).unwrap().findings[0]);
+        assert!(Rc::ptr_eq(&first(29), &first(10)) && !Rc::ptr_eq(&first(29), &first(9)));
+        assert_eq!(*first(0), report.findings[0]);
     }
 
     #[test]

@@ -22,6 +22,9 @@ mod theme;
 mod view;
 mod window;
 
+#[cfg(feature = "bench")]
+pub(crate) mod bench;
+
 pub(crate) use batch::batch;
 pub(crate) use habits::Palette;
 pub(crate) use source::Plan;
@@ -63,7 +66,7 @@ pub(crate) fn run(plan: &Plan, term: Term) -> Result<Exit, Stop> {
     let feed = Feed::start(plan)?;
     let (tell, news) = mpsc::channel();
     let (stop, stopped) = mpsc::channel();
-    let screen = Taken::take(plan.habits.mouse)
+    let mut screen = Taken::take(plan.habits.mouse)
         .map_err(|error| Stop::unusable(format!("the terminal can't be used ({error}): try --batch")))?;
     listen(&tell, signals);
     let mut crew = Crew::new(tell.clone());
@@ -73,7 +76,9 @@ pub(crate) fn run(plan: &Plan, term: Term) -> Result<Exit, Stop> {
         let _ = tell.send(News::Over(over));
     });
     let mut state = State::new(plan.habits.clone(), plan.read_only);
-    let result = show(screen, &news, plan, term.unicode, &mut state, &mut crew);
+    let draw = |state: &mut State| draw(&mut screen, term.unicode, state);
+    let result = show(draw, &news, plan.interval, &mut state, &mut crew);
+    drop(screen);
     end_trial(&mut state, &news, &mut crew);
     drop(stop);
     // Detaches the probes.
@@ -127,28 +132,34 @@ fn listen(tell: &Sender<News>, signals: Signals) {
     });
 }
 
+/// Puts the state on the terminal.
+fn draw(screen: &mut Taken, unicode: bool, state: &mut State) -> Result<(), Stop> {
+    let gone = |error: io::Error| Stop::unusable(format!("the terminal is gone: {error}"));
+    let size = screen.0.size().map_err(gone)?;
+    state.resize((size.width, size.height));
+    let theme = Theme { palette: state.palette, unicode };
+    let mut lowest = 0;
+    let frame = |frame: &mut ratatui::Frame<'_>| {
+        lowest = view::draw(state, frame.area(), frame.buffer_mut(), theme);
+    };
+    screen.0.draw(frame).map_err(gone)?;
+    state.scroll = state.scroll.min(lowest);
+    Ok(())
+}
+
+/// Draws, waits for what happens, and draws again.
 fn show(
-    mut screen: Taken,
+    mut draw: impl FnMut(&mut State) -> Result<(), Stop>,
     news: &Receiver<News>,
-    plan: &Plan,
-    unicode: bool,
+    interval: Duration,
     state: &mut State,
     crew: &mut Crew,
 ) -> Result<Exit, Stop> {
-    let patience = plan.interval * STALLED;
+    let patience = interval * STALLED;
     let mut last = Instant::now();
     loop {
-        let gone = |error: io::Error| Stop::unusable(format!("the terminal is gone: {error}"));
-        let size = screen.0.size().map_err(gone)?;
-        state.resize((size.width, size.height));
-        let theme = Theme { palette: state.palette, unicode };
-        let mut lowest = 0;
-        let draw = |frame: &mut ratatui::Frame<'_>| {
-            lowest = view::draw(state, frame.area(), frame.buffer_mut(), theme);
-        };
-        screen.0.draw(draw).map_err(gone)?;
-        state.scroll = state.scroll.min(lowest);
-        match news.recv_timeout(plan.interval) {
+        draw(state)?;
+        match news.recv_timeout(interval) {
             Ok(News::Reading(reading)) => {
                 last = Instant::now();
                 state.push(reading.step, reading.own_cpu);

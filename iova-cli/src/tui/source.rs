@@ -11,10 +11,16 @@ use iova_core::snapshot::Snapshot;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// Snapshots and inventories may take this share of one core.
-const LOOKING_SHARE: u32 = 50;
-/// And are never more frequent than this.
+/// What the probes cost is measured in the first of so many intervals: measuring costs time too.
+const WEIGHED: u32 = 60;
+/// What this process may take of one core, snapshots and inventories included.
+pub(super) const SHARE: f64 = 0.018;
+/// What they get of it where counters alone take nearly all.
+pub(super) const LEAST_FOR_LOOKING: f64 = 0.0025;
+/// They are never more frequent than this.
 const LOOKING_REST: Duration = Duration::from_millis(900);
+/// Nor less frequent than this: one that took long may have been stopped meanwhile.
+const LOOKING_MOST: Duration = Duration::from_secs(120);
 
 /// What one interval brought.
 pub(crate) struct Reading {
@@ -41,6 +47,11 @@ pub(crate) struct Feed {
     cursor: Cursor,
     interval: Duration,
     next_look: Instant,
+    /// Share of a core that an interval takes in which nothing is looked at.
+    busy: f64,
+    looked: bool,
+    /// Intervals so far.
+    count: u32,
     cpu: Option<(Instant, Duration)>,
 }
 
@@ -63,10 +74,20 @@ impl Feed {
         let unknown = missing::all(&live, plan.profile, &inventory, blind.unwrap_or(&Snapshot::default()));
         let snapshot = readable(snapshot);
         let first = live.sample()?;
-        let cursor = Cursor::new(host, plan.profile.to_string(), inventory, snapshot, unknown, &first);
+        live.weigh(true);
+        let cursor = Cursor::new(host, plan.profile.to_string(), inventory, snapshot, unknown, first);
         let cursor = cursor.only(wanted);
         let next_look = Instant::now() + LOOKING_REST;
-        Ok(Self { live, cursor, interval: plan.interval, next_look, cpu: None })
+        Ok(Self {
+            live,
+            cursor,
+            interval: plan.interval,
+            next_look,
+            busy: 0.005,
+            looked: true,
+            count: 0,
+            cpu: None,
+        })
     }
 
     /// Hands over a reading per interval until nobody wants more, or the probes fail.
@@ -90,21 +111,29 @@ impl Feed {
     }
 
     fn read(&mut self) -> Result<Reading, Stop> {
-        self.look();
-        let step = self.cursor.step(&self.live.sample()?);
-        Ok(Reading { step, own_cpu: self.own_cpu() })
+        self.looked = self.look();
+        let step = self.cursor.step(self.live.sample()?);
+        self.count = self.count.wrapping_add(1);
+        self.live.weigh(self.count.is_multiple_of(WEIGHED));
+        let own_cpu = self.own_cpu();
+        if let (Some(share), false) = (own_cpu, self.looked) {
+            self.busy = share;
+        }
+        Ok(Reading { step, own_cpu })
     }
 
     /// Looks at devices and space, if it is time: what took long is not done again soon.
-    fn look(&mut self) {
+    fn look(&mut self) -> bool {
         let start = Instant::now();
         if start < self.next_look {
-            return;
+            return false;
         }
         let inventory: Inventory = self.live.inventory();
         let snapshot = readable(self.live.snapshot());
         self.cursor.learn(inventory, snapshot);
-        self.next_look = Instant::now() + (start.elapsed() * LOOKING_SHARE).max(LOOKING_REST);
+        let rest = start.elapsed().div_f64((SHARE - self.busy).max(LEAST_FOR_LOOKING));
+        self.next_look = Instant::now() + rest.clamp(LOOKING_REST, LOOKING_MOST);
+        true
     }
 
     fn own_cpu(&mut self) -> Option<f64> {

@@ -170,6 +170,9 @@ impl State {
         if self.hide_idle && !row.active {
             return false;
         }
+        if wanted.is_empty() {
+            return true;
+        }
         let who = &row.who;
         [&who.bdf, &who.name, &who.driver, &who.policy]
             .iter()

@@ -41,9 +41,12 @@ pub(super) fn holds_space(report: &Report, domain: &Domain) -> Option<Finding> {
     let low = &domain.low_space;
     let (cached, capacity, free) = (low.cached_bytes?, low.capacity_bytes?.max(1), low.free_bytes?);
     let share = cached as f64 / capacity as f64;
-    let scarce = (free as f64 / capacity as f64) < FREE_SHARE_LOW || space::refused(report, domain);
     // Where the module holds the rest, nobody misses it.
-    if share < CACHED_SHARE || !scarce || low.held_bytes > Some(0) {
+    if share < CACHED_SHARE || low.held_bytes > Some(0) {
+        return None;
+    }
+    let scarce = (free as f64 / capacity as f64) < FREE_SHARE_LOW || space::refused(report, domain);
+    if !scarce {
         return None;
     }
     let text = format!(

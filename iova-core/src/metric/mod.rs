@@ -8,12 +8,15 @@ mod domain;
 mod report;
 mod unit;
 
+pub use report::ADDED_TIME;
 pub use unit::Unit;
 
 use crate::model::{Device, Domain, Report};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// What a metric is measured of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// The report as a whole.
     Report,
@@ -85,7 +88,10 @@ pub fn all() -> impl Iterator<Item = &'static Metric> {
 
 /// The metric with this scope and name.
 pub fn find(scope: Scope, name: &str) -> Option<&'static Metric> {
-    all().find(|metric| metric.scope() == scope && metric.name == name)
+    // A live screen looks up thousands per second.
+    static BY_NAME: LazyLock<HashMap<(Scope, &str), &Metric>> =
+        LazyLock::new(|| all().map(|metric| ((metric.scope(), metric.name), metric)).collect());
+    BY_NAME.get(&(scope, name)).copied()
 }
 
 /// `value` of the metric called `name`, for people. A name outside the table renders as a plain count.

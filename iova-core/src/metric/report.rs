@@ -4,6 +4,9 @@ use super::{Metric, list, metric};
 
 const COUNTED: &str = "Counted by the probes; 0 means nothing was lost.";
 
+/// What iova adds to an allocation.
+pub const ADDED_TIME: &str = "quality.added_ns_per_alloc";
+
 pub(super) const TABLE: &[&[Metric]] = &[
     &[
         metric!(
@@ -98,6 +101,16 @@ pub(super) const TABLE: &[&[Metric]] = &[
             |r| r.quality.no_slot,
             "Calls counted for device \"other\", because there were more devices than slots.",
             COUNTED
+        ),
+        metric!(
+            Report,
+            ADDED_TIME,
+            Nanoseconds,
+            |r| r.quality.added_ns_per_alloc,
+            "What iova adds to one allocation: the run time of its programs, those for frees and all else included, per \
+             allocation. What the kernel needs to get to them (trampolines) is not counted.",
+            "bpf_prog_info.run_time_ns and run_cnt, from Linux 5.8 on. iova top lets the kernel measure it in the first \
+             interval and in one of 60, because that costs time too; elsewhere unknown."
         ),
         metric!(
             Report,

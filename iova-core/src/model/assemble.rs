@@ -11,57 +11,83 @@ use super::identity::{Identity, identify};
 use super::latency::Latency;
 use super::quality::{self, Quality};
 use super::report::Figures;
-use super::track::{Culprit, FaultLog, Model, RawFault, Sums};
+use super::track::{Culprit, FaultLog, Model, RawFault};
 use crate::inventory::{self, Configured};
 use crate::sample::{AllocCounters, DeviceCounters, DomainCounters, FreeCounters, Histogram};
 use crate::snapshot::{DomainState, RangeKind, Snapshot};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// `max32_alloc_pages` covers this much when there is no limit.
 const LOW_BYTES: u64 = 1 << 32;
 
 pub(super) fn figures(model: &Model, end: Option<&Snapshot>) -> Figures {
-    let sums = model.sums();
-    let counters = by_identity(model, &sums);
+    let counters = by_identity(model);
+    let nothing = DeviceCounters::default();
     let mut devices: Vec<Device> = Vec::new();
     for (index, entry) in model.inventory.devices.iter().enumerate() {
-        let sum = counters.get(&Identity::Known(index)).cloned().unwrap_or_default();
-        devices.push(known(model, index, entry, &sum));
+        let sum = counters.get(&Identity::Known(index)).map_or(&nothing, AsRef::as_ref);
+        devices.push(known(model, index, entry, sum));
     }
     devices.extend(counters.iter().filter_map(|(identity, sum)| stray(*identity, sum)));
     devices.extend(fault_strays(model));
 
-    let mut domains = domains(model, &sums, end);
+    let mut domains = domains(model, end);
+    let approximate = quality::approximate(model.quality_sum());
     for device in &mut devices {
-        finish(model, &sums, device, &domains);
+        device.approximate.clone_from(&approximate);
+        finish(model, device);
+    }
+    let mut members = by_domain(&mut devices, |device| device.iovad);
+    for domain in &domains {
+        members.remove(&domain.iovad).into_iter().flatten().for_each(|device| share(domain, device));
     }
     for unknown in &model.unknown {
         hide::hide(&unknown.metric, &mut devices, &mut domains);
     }
     devices.sort_by(|a, b| b.alloc.count.cmp(&a.alloc.count).then_with(|| a.bdf.cmp(&b.bdf)));
+    let members = by_domain(devices.iter().enumerate(), |(_, device)| device.iovad);
+    let members_of = |domain: &Domain| members.get(&domain.iovad).map_or(&[][..], Vec::as_slice);
     for domain in &mut domains {
-        let members = devices.iter().filter(|device| device.iovad == Some(domain.iovad));
-        domain.devices = members.map(|device| device.bdf.clone()).collect();
+        domain.devices = members_of(domain).iter().map(|(_, device)| device.bdf.clone()).collect();
         domain.devices.sort();
     }
-    domains.sort_by_key(|domain| devices.iter().position(|device| device.iovad == Some(domain.iovad)));
+    domains.sort_by_cached_key(|domain| members_of(domain).first().map(|&(position, _)| position));
     Figures {
-        duration_s: seconds(&sums),
-        quality: Quality::new(&sums.quality, model.unknown.clone()),
+        duration_s: seconds(model),
+        quality: Quality::new(model.quality_sum(), model.unknown.clone()),
         devices,
         domains,
     }
 }
 
-fn seconds(sums: &Sums) -> f64 {
-    sums.duration_ns as f64 / 1e9
+/// What belongs to each domain, in the given order. With many devices, a search per domain takes too long.
+fn by_domain<T>(
+    all: impl IntoIterator<Item = T>,
+    iovad: impl Fn(&T) -> Option<u64>,
+) -> BTreeMap<u64, Vec<T>> {
+    let mut map: BTreeMap<u64, Vec<T>> = BTreeMap::new();
+    for one in all {
+        if let Some(iovad) = iovad(&one) {
+            map.entry(iovad).or_default().push(one);
+        }
+    }
+    map
+}
+
+fn seconds(model: &Model) -> f64 {
+    model.duration_ns() as f64 / 1e9
 }
 
 /// Two pointers may turn out to be one device (its group has no other), so sums are added up per identity.
-fn by_identity(model: &Model, sums: &Sums) -> BTreeMap<Identity, DeviceCounters> {
-    let mut map: BTreeMap<Identity, DeviceCounters> = BTreeMap::new();
-    for device in &sums.devices {
-        map.entry(identify(model.roll(), device)).or_default().add(device);
+fn by_identity(model: &Model) -> BTreeMap<Identity, Cow<'_, DeviceCounters>> {
+    let mut map: BTreeMap<Identity, Cow<'_, DeviceCounters>> = BTreeMap::new();
+    for device in model.device_sums() {
+        match map.entry(identify(model.roll(), device)) {
+            Entry::Vacant(entry) => drop(entry.insert(Cow::Borrowed(device))),
+            Entry::Occupied(mut entry) => entry.get_mut().to_mut().add(device),
+        }
     }
     map
 }
@@ -200,12 +226,12 @@ pub fn configured_name(configured: Configured) -> &'static str {
 }
 
 /// What a device shares with others, or gets from events.
-fn finish(model: &Model, sums: &Sums, device: &mut Device, domains: &[Domain]) {
-    if sums.duration_ns > 0 {
-        device.alloc.per_second = Some(device.alloc.count as f64 / seconds(sums));
+fn finish(model: &Model, device: &mut Device) {
+    if model.duration_ns() > 0 {
+        device.alloc.per_second = Some(device.alloc.count as f64 / seconds(model));
     }
     if let Some(dev) = device.dev {
-        watched(&mut device.alloc, &model.watched(dev));
+        watched(&mut device.alloc, model.watched(dev));
     }
     device.faults = faults(model, device);
     let calls = model.slow_calls.iter().filter(|call| device.dev == Some(call.dev));
@@ -216,14 +242,14 @@ fn finish(model: &Model, sums: &Sums, device: &mut Device, domains: &[Domain]) {
             stack: call.stack.clone(),
         })
         .collect();
-    device.approximate = quality::approximate(&sums.quality);
-    let domain = domains.iter().find(|domain| Some(domain.iovad) == device.iovad);
-    if let Some(domain) = domain {
-        device.low_space = domain.low_space.clone();
-        device.lock = domain.lock.clone();
-        if domain.consistency == Some("approximate") {
-            device.approximate.push("low_space");
-        }
+}
+
+/// What is its domain's.
+fn share(domain: &Domain, device: &mut Device) {
+    device.low_space = domain.low_space.clone();
+    device.lock = domain.lock.clone();
+    if domain.consistency == Some("approximate") {
+        device.approximate.push("low_space");
     }
 }
 
@@ -263,39 +289,44 @@ fn fault(raw: &RawFault) -> Fault {
     Fault { address: format!("{:#x}", raw.addr), access, reason: raw.reason }
 }
 
-fn domains(model: &Model, sums: &Sums, end: Option<&Snapshot>) -> Vec<Domain> {
+fn domains(model: &Model, end: Option<&Snapshot>) -> Vec<Domain> {
     let states = end.or(model.start.as_ref());
     let mut domains: Vec<Domain> =
         states.map(|snapshot| snapshot.domains.iter().map(state).collect()).unwrap_or_default();
-    for sum in &sums.domains {
-        if let Some(domain) = domains.iter_mut().find(|domain| domain.iovad == sum.iovad) {
+    let members = by_domain(&model.inventory.devices, |device| device.iovad);
+    let mut sums: BTreeMap<u64, &DomainCounters> = model.domain_sums().map(|sum| (sum.iovad, sum)).collect();
+    for domain in &mut domains {
+        if let Some(sum) = sums.remove(&domain.iovad) {
             add_counters(domain, sum);
-        } else if sum.iovad != 0 && model.inventory.devices.iter().any(|dev| dev.iovad == Some(sum.iovad)) {
-            let mut domain = Domain { iovad: sum.iovad, ..Domain::default() };
+        }
+    }
+    for (iovad, sum) in sums {
+        if iovad != 0 && members.contains_key(&iovad) {
+            let mut domain = Domain { iovad, ..Domain::default() };
             add_counters(&mut domain, sum);
             domains.push(domain);
         }
     }
+    let starts = by_domain(model.start.iter().flat_map(|start| &start.domains), |state| Some(state.iovad));
     for domain in &mut domains {
-        let member = model.inventory.devices.iter().find(|device| device.iovad == Some(domain.iovad));
-        domain.group = domain.group.or(member.map(|device| device.group));
-        domain.low_space.tell_held(held(model, domain.iovad));
-        domain.low_space.peak_used_bytes = peak(model, domain);
-        domain.newly_cached = newly_cached(model, domain);
+        let members = members.get(&domain.iovad).map_or(&[][..], Vec::as_slice);
+        let start = starts.get(&domain.iovad).and_then(|states| states.first()).copied();
+        domain.group = domain.group.or(members.first().map(|device| device.group));
+        domain.low_space.tell_held(held(members));
+        domain.low_space.peak_used_bytes = start.and_then(|start| peak(model, start, domain));
+        domain.newly_cached = newly_cached(start, domain);
     }
     domains
 }
 
 /// What the module holds in a domain: only one of a device alone, so this is one number.
-fn held(model: &Model, iovad: u64) -> u64 {
-    let members = model.inventory.devices.iter().filter(|device| device.iovad == Some(iovad));
-    members.filter_map(|device| device.managed.as_ref()).map(|managed| managed.held_bytes).sum()
+fn held(members: &[&inventory::Device]) -> u64 {
+    let managed = members.iter().filter_map(|device| device.managed.as_ref());
+    managed.map(|managed| managed.held_bytes).sum()
 }
 
-fn newly_cached(model: &Model, domain: &Domain) -> u64 {
-    let start = model.start.iter().flat_map(|snapshot| &snapshot.domains);
-    let before: u64 =
-        start.filter(|state| state.iovad == domain.iovad).flat_map(|state| state.cached_by_order).sum();
+fn newly_cached(start: Option<&DomainState>, domain: &Domain) -> u64 {
+    let before: u64 = start.iter().flat_map(|state| state.cached_by_order).sum();
     let after: u64 = domain.cached_by_order.iter().map(|entry| entry.count).sum();
     after.saturating_sub(before)
 }
@@ -309,8 +340,7 @@ fn add_counters(domain: &mut Domain, sum: &DomainCounters) {
 }
 
 /// Start of the interval plus the most that the tree grew, and never less than what the end shows.
-fn peak(model: &Model, domain: &Domain) -> Option<u64> {
-    let start = model.start.as_ref()?.domains.iter().find(|state| state.iovad == domain.iovad)?;
+fn peak(model: &Model, start: &DomainState, domain: &Domain) -> Option<u64> {
     let low = &start.low;
     let grown = model.peak_low_pages.get(&domain.iovad).copied().unwrap_or(0);
     let pages = (low.live + low.cached + low.pending).saturating_add_signed(grown);

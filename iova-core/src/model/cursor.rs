@@ -1,12 +1,15 @@
 //! Going along with a host: what the last interval brought, and what is wrong lately. Live or from a recording.
 
 use super::incident::{self, Incident};
+use super::last::Last;
 use super::quality::Unknown;
-use super::report::{HostFigures, Report};
+use super::report::{Figures, HostFigures, Report};
 use super::track::Model;
 use crate::inventory::Inventory;
 use crate::sample::{Event, Sample};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{DomainState, Snapshot};
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Findings look back at least this far, and at most twice as far: one interval alone says little, and what was wrong
@@ -18,7 +21,7 @@ const LATELY: Duration = Duration::from_secs(10);
 pub struct Step {
     /// CLOCK_MONOTONIC at the end of the interval, ns.
     pub ns: u64,
-    /// The last interval.
+    /// The last interval; without findings.
     pub interval: Report,
     /// The last ten to twenty seconds; its findings are those to show.
     pub lately: Report,
@@ -36,6 +39,7 @@ pub struct Cursor {
     unknown: Vec<Unknown>,
     /// BDFs; empty for all.
     wanted: Vec<String>,
+    last: Last,
     interval: Model,
     /// Older and younger. The older one speaks; when the younger one has seen enough, it takes over.
     lately: [Model; 2],
@@ -50,13 +54,16 @@ impl Cursor {
         inventory: Inventory,
         snapshot: Option<Snapshot>,
         unknown: Vec<Unknown>,
-        first: &Sample,
+        first: Sample,
     ) -> Self {
-        let model = |start: Option<Snapshot>| begin(&inventory, start, &unknown, first);
+        let last = Last::new(first);
+        let start = || snapshot.as_ref().map(without_maps);
+        let model = |start: Option<Snapshot>| begin(&inventory, start, &unknown, &last);
         Self {
             interval: model(None),
-            lately: [model(snapshot.clone()), model(snapshot.clone())],
-            young_since: first.ns,
+            lately: [model(start()), model(start())],
+            young_since: last.ns,
+            last,
             host,
             profile,
             snapshot,
@@ -83,20 +90,24 @@ impl Cursor {
     }
 
     /// Takes the next reading.
-    pub fn step(&mut self, now: &Sample) -> Step {
-        self.interval.feed(now.clone());
-        self.lately.iter_mut().for_each(|model| model.feed(now.clone()));
-        let step = Step {
-            ns: now.ns,
-            interval: self.report(&self.interval),
-            lately: self.report(&self.lately[0]),
-            incidents: self.incidents(&now.events),
-        };
-        self.interval = begin(&self.inventory, None, &self.unknown, now);
-        if Duration::from_nanos(now.ns.saturating_sub(self.young_since)) >= LATELY {
-            self.young_since = now.ns;
+    pub fn step(&mut self, now: Sample) -> Step {
+        let delta = self.last.step(now);
+        let ns = delta.ns;
+        self.lately.iter_mut().for_each(|model| model.add(Cow::Borrowed(&delta)));
+        let events = delta.events.clone();
+        self.interval.add(Cow::Owned(delta));
+        let incidents = self.incidents(&events);
+        let (host, profile) = (self.host.clone(), self.profile.clone());
+        let interval = Report::without_findings(host, profile, self.figures(&self.interval));
+        let (host, profile) = (self.host.clone(), self.profile.clone());
+        let lately = Report::new(host, profile, self.figures(&self.lately[0]));
+        let step = Step { ns, interval, lately, incidents };
+        self.interval = begin(&self.inventory, None, &self.unknown, &self.last);
+        if Duration::from_nanos(ns.saturating_sub(self.young_since)) >= LATELY {
+            self.young_since = ns;
             self.lately.swap(0, 1);
-            self.lately[1] = begin(&self.inventory, self.snapshot.clone(), &self.unknown, now);
+            self.lately[1] =
+                begin(&self.inventory, self.snapshot.as_ref().map(without_maps), &self.unknown, &self.last);
         }
         step
     }
@@ -107,17 +118,24 @@ impl Cursor {
         incidents
     }
 
-    fn report(&self, model: &Model) -> Report {
+    fn figures(&self, model: &Model) -> Figures {
         let mut figures = model.figures(self.snapshot.as_ref());
         if !self.wanted.is_empty() {
             figures.keep(&self.wanted);
         }
-        Report::new(self.host.clone(), self.profile.clone(), figures)
+        figures
     }
 }
 
-fn begin(inventory: &Inventory, start: Option<Snapshot>, unknown: &[Unknown], first: &Sample) -> Model {
-    let mut model = Model::new(inventory.clone(), start, first.clone());
+/// Where an interval starts: only the end has a map.
+fn without_maps(snapshot: &Snapshot) -> Snapshot {
+    let domains = snapshot.domains.iter();
+    let domains = domains.map(|state| DomainState { ranges: Arc::default(), ..state.clone() }).collect();
+    Snapshot { ns: snapshot.ns, domains, missing: Vec::new() }
+}
+
+fn begin(inventory: &Inventory, start: Option<Snapshot>, unknown: &[Unknown], last: &Last) -> Model {
+    let mut model = Model::after(inventory.clone(), start, last);
     for unknown in unknown {
         model.unknown(unknown.metric.clone(), unknown.why.clone());
     }
@@ -145,14 +163,14 @@ mod tests {
     fn cursor() -> Cursor {
         let host = HostFigures::new(&inventory(), SacControl::Global);
         let first = sample(0, vec![DeviceCounters { alloc: Default::default(), ..counters() }], Vec::new());
-        Cursor::new(host, "full".into(), inventory(), Some(snapshot()), Vec::new(), &first)
+        Cursor::new(host, "full".into(), inventory(), Some(snapshot()), Vec::new(), first)
     }
 
     #[test]
     fn an_interval_is_what_came_since_the_last_step() {
         let mut cursor = cursor();
         for second in 1..=3 {
-            let step = cursor.step(&times(second));
+            let step = cursor.step(times(second));
             assert_eq!(step.ns, second * SECOND);
             assert_eq!(step.interval.devices[0].alloc.per_second, Some(1010.0), "second {second}");
             assert_eq!(step.lately.devices[0].alloc.count, 1010 * second);
@@ -163,7 +181,7 @@ mod tests {
     #[test]
     fn lately_is_ten_to_twenty_seconds() {
         let mut cursor = cursor();
-        let spans = (1..=45).map(|second| cursor.step(&times(second)).lately.duration_s);
+        let spans = (1..=45).map(|second| cursor.step(times(second)).lately.duration_s);
         let spans: Vec<f64> = spans.skip(20).collect();
         assert!(spans.iter().all(|span| (10.0..=20.0).contains(span)), "{spans:?}");
     }
@@ -172,17 +190,17 @@ mod tests {
     fn incidents_are_those_of_the_wanted_devices() {
         let event = Event { ns: 1, cpu: 0, dev: NVME.0, iovad: 0, what: What::CacheFlush };
         let now = Sample { events: vec![event], ..times(1) };
-        assert_eq!(cursor().step(&now).incidents.len(), 1);
-        assert_eq!(cursor().only(vec!["0000:00:05.0".into()]).step(&now).incidents, []);
+        assert_eq!(cursor().step(now.clone()).incidents.len(), 1);
+        assert_eq!(cursor().only(vec!["0000:00:05.0".into()]).step(now).incidents, []);
     }
 
     #[test]
     fn a_device_that_goes_is_gone_from_the_next_interval_on() {
         let mut cursor = cursor();
-        cursor.step(&times(1));
+        cursor.step(times(1));
         cursor.learn(Inventory { devices: Vec::new(), ..inventory() }, None);
-        let step = cursor.step(&times(1));
+        let step = cursor.step(times(1));
         assert!(step.interval.devices.iter().all(|device| device.alloc.count == 0));
-        assert!(cursor.step(&times(1)).interval.devices.is_empty());
+        assert!(cursor.step(times(1)).interval.devices.is_empty());
     }
 }

@@ -17,8 +17,10 @@ fn since_option<T: Counters>(now: Option<&T>, earlier: Option<&T>) -> Option<T> 
 }
 
 fn add_option<T: Counters>(sum: &mut Option<T>, more: Option<&T>) {
-    if let Some(more) = more {
-        sum.get_or_insert_with(T::default).add(more);
+    match (&mut *sum, more) {
+        (_, None) => {}
+        (Some(sum), Some(more)) => sum.add(more),
+        (None, Some(more)) => *sum = Some(more.clone()),
     }
 }
 
@@ -133,7 +135,7 @@ impl Counters for DeviceCounters {
     }
 
     fn add(&mut self, more: &Self) {
-        self.dev = more.dev;
+        (self.dev, self.generation, self.gone) = (more.dev, more.generation, more.gone);
         // A device keeps its domain unless its type was changed; the newest known one counts.
         self.iovad = if more.iovad == 0 { self.iovad } else { more.iovad };
         self.group = more.group.or(self.group);
@@ -186,6 +188,8 @@ impl Counters for Quality {
             faults_limited: self.faults_limited.since(&earlier.faults_limited),
             events_lost: self.events_lost.since(&earlier.events_lost),
             no_slot: self.no_slot.since(&earlier.no_slot),
+            own_run_ns: self.own_run_ns.since(&earlier.own_run_ns),
+            own_run_allocs: self.own_run_allocs.since(&earlier.own_run_allocs),
             faults_from_log: self.faults_from_log,
             alloc_sampling: self.alloc_sampling,
             free_sampling: self.free_sampling,
@@ -203,6 +207,8 @@ impl Counters for Quality {
         self.faults_limited.add(&more.faults_limited);
         self.events_lost.add(&more.events_lost);
         self.no_slot.add(&more.no_slot);
+        self.own_run_ns.add(&more.own_run_ns);
+        self.own_run_allocs.add(&more.own_run_allocs);
         self.faults_from_log = more.faults_from_log;
         self.alloc_sampling = more.alloc_sampling;
         self.free_sampling = more.free_sampling;

@@ -4,6 +4,7 @@ use super::device::{Lock, OrderCount};
 use super::latency::Latency;
 use crate::snapshot::{Consistency, Range};
 use serde::Serialize;
+use std::sync::Arc;
 
 /// The 32-bit space of one domain, bytes. All `None` if no snapshot could be taken.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -62,7 +63,7 @@ pub struct Space {
     /// Bytes per page.
     pub granule: u64,
     /// Everything in the tree.
-    pub ranges: Vec<Range>,
+    pub ranges: Arc<[Range]>,
 }
 
 /// One IOVA domain.

@@ -42,13 +42,13 @@ impl Latency {
         if samples == 0 {
             return Self { samples: Some(0), ..Self::default() };
         }
-        let at = |permille| Some(percentile(histogram, samples, permille));
+        let [p50, p90, p99, p999] = percentiles(histogram, samples, [500, 900, 990, 999]).map(Some);
         Self {
             samples: Some(samples),
-            p50: at(500),
-            p90: at(900),
-            p99: at(990),
-            p999: at(999),
+            p50,
+            p90,
+            p99,
+            p999,
             max: Some(histogram.max),
             mean: Some(histogram.sum / samples),
             buckets: filled(histogram),
@@ -56,25 +56,27 @@ impl Latency {
     }
 }
 
-/// Nearest rank: the smallest bucket that `permille` of the samples do not exceed, never above the true maximum.
-fn percentile(histogram: &Histogram, samples: u64, permille: u64) -> u64 {
-    let rank = (u128::from(samples) * u128::from(permille)).div_ceil(1000).max(1);
-    let mut seen = 0u128;
-    for (index, &count) in histogram.buckets.iter().enumerate() {
-        seen += u128::from(count);
-        if seen >= rank {
-            return hist::midpoint(index).min(histogram.max);
+/// Nearest rank, for ascending shares: the smallest bucket that `permille` of the samples do not exceed, never above
+/// the true maximum.
+fn percentiles<const N: usize>(histogram: &Histogram, samples: u64, permilles: [u64; N]) -> [u64; N] {
+    let rank = |permille: u64| (u128::from(samples) * u128::from(permille)).div_ceil(1000).max(1);
+    let mut buckets = histogram.buckets.iter().enumerate();
+    let (mut seen, mut at) = (0, 0);
+    permilles.map(rank).map(|rank| {
+        while u128::from(seen) < rank {
+            let Some((index, count)) = buckets.next() else { return histogram.max };
+            (seen, at) = (seen + count, index);
         }
-    }
-    histogram.max
+        hist::midpoint(at).min(histogram.max)
+    })
 }
 
 fn filled(histogram: &Histogram) -> Vec<Bucket> {
-    let buckets = histogram.buckets.iter().enumerate();
-    buckets
-        .filter(|&(_, &count)| count > 0)
-        .map(|(index, &count)| Bucket { from_ns: hist::lower(index), count })
-        .collect()
+    let buckets = || histogram.buckets.iter().enumerate().filter(|&(_, &count)| count > 0);
+    // As much as is needed and no more: a live screen keeps thousands of these.
+    let mut filled = Vec::with_capacity(buckets().count());
+    filled.extend(buckets().map(|(index, &count)| Bucket { from_ns: hist::lower(index), count }));
+    filled
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod domain;
 mod hide;
 mod identity;
 mod incident;
+mod last;
 mod latency;
 mod quality;
 mod report;

@@ -29,6 +29,8 @@ pub struct Quality {
     pub events_lost: u64,
     /// Calls counted for "other" because no device slot was left.
     pub no_slot: u64,
+    /// Run time of our programs per allocation, ns; `None` unless it was measured and there were allocations.
+    pub added_ns_per_alloc: Option<f64>,
     /// One allocation in this many is timed.
     pub alloc_sampling: u32,
     /// One free in this many is timed; 0 = none.
@@ -51,6 +53,8 @@ impl Quality {
             events_lost,
             no_slot,
             faults_from_log: _,
+            own_run_ns,
+            own_run_allocs,
             alloc_sampling,
             free_sampling,
         } = *counts;
@@ -62,6 +66,7 @@ impl Quality {
             faults_limited,
             events_lost,
             no_slot,
+            added_ns_per_alloc: (own_run_allocs > 0).then(|| own_run_ns as f64 / own_run_allocs as f64),
             alloc_sampling,
             free_sampling,
             notes: notes(counts),

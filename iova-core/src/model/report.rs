@@ -180,8 +180,15 @@ pub struct Report {
 impl Report {
     /// A report of `figures`, with its findings.
     pub fn new(host: HostFigures, profile: String, figures: Figures) -> Self {
+        let mut report = Self::without_findings(host, profile, figures);
+        report.findings = crate::finding::check(&report);
+        report
+    }
+
+    /// A report of an interval too short for a verdict.
+    pub(super) fn without_findings(host: HostFigures, profile: String, figures: Figures) -> Self {
         let Figures { duration_s, quality, devices, domains } = figures;
-        let mut report = Self {
+        Self {
             schema: SCHEMA,
             schema_version: SCHEMA_VERSION,
             host,
@@ -193,9 +200,7 @@ impl Report {
             findings: Vec::new(),
             devices,
             domains,
-        };
-        report.findings = crate::finding::check(&report);
-        report
+        }
     }
 
     /// The domain of `device`.
@@ -207,6 +212,8 @@ impl Report {
     /// The devices of `domain`.
     pub fn devices_of(&self, domain: &Domain) -> impl Iterator<Item = &Device> {
         let iovad = domain.iovad;
-        self.devices.iter().filter(move |device| device.iovad == Some(iovad))
+        let members = self.devices.iter().filter(move |device| device.iovad == Some(iovad));
+        // Among many devices, the search ends at the last of them.
+        members.take(domain.devices.len())
     }
 }

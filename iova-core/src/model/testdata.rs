@@ -118,7 +118,8 @@ pub(crate) fn state() -> DomainState {
             range(0xf_fda8, 0xf_fe0b, RangeKind::Live),
             range(0xf_fe0c, 0xf_ff9b, RangeKind::Cached),
             range(0xf_ff9c, 0xf_ffff, RangeKind::Pending),
-        ],
+        ]
+        .into(),
         nodes: 601,
         low,
         high_pages: 0,
@@ -148,6 +149,7 @@ pub(crate) fn full_report() -> Report {
     let mut model = Model::new(inventory.clone(), Some(snapshot()), sample(0, Vec::new(), Vec::new()));
     let mut last = sample(10_000_000_000, vec![counters], vec![domain_counters()]);
     let event = |what| Event { ns: 5, cpu: 0, dev: NVME.0, iovad: NVME.1, what };
+    (last.quality.own_run_ns, last.quality.own_run_allocs) = (404_000, 1010);
     last.events = vec![
         event(What::Fault { addr: 0xdead_8000, bdf: None, reason: Some(6), read: Some(true) }),
         event(What::SlowCall { duration_ns: 2500, size: 262_144, stack: vec!["alloc_iova".into()] }),

@@ -3,32 +3,19 @@
 use super::assemble;
 use super::delta::Counters;
 use super::identity::Roll;
+use super::last::{Delta, Last, Owner, owner};
 use super::quality::Unknown;
 use super::report::Figures;
 use crate::inventory::{Configured, Device, Inventory};
 use crate::sample::{DeviceCounters, DomainCounters, Event, Histogram, Quality, Sample, Watched, What};
 use crate::snapshot::Snapshot;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Faults kept in detail per device; the rest is counted.
 const FAULTS_KEPT: usize = 8;
 /// Slow calls kept, over all devices.
 const SLOW_CALLS_KEPT: usize = 16;
-
-/// One kind of counters under observation: the last reading and the sum of all differences.
-#[derive(Debug)]
-struct Running<T> {
-    last: T,
-    sum: T,
-}
-
-impl<T: Counters> Running<T> {
-    fn step(&mut self, now: T) {
-        let delta = now.since(&self.last);
-        self.sum.add(&delta);
-        self.last = now;
-    }
-}
 
 /// Who a fault belongs to: the `struct device`, or the address on the bus where the IOMMU tells only that.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,20 +48,13 @@ pub(super) struct FaultLog {
     pub(super) first: Vec<RawFault>,
 }
 
-/// Everything the interval has brought so far.
+/// One device: what it did, and what became of it.
 #[derive(Debug, Default)]
-pub(super) struct Sums {
-    pub(super) duration_ns: u64,
-    pub(super) devices: Vec<DeviceCounters>,
-    pub(super) domains: Vec<DomainCounters>,
-    pub(super) quality: Quality,
-}
-
-/// `struct device`, and which of the devices that were there.
-type Owner = (u64, u32);
-
-fn owner(counters: &DeviceCounters) -> Owner {
-    (counters.dev, counters.generation)
+struct Seen {
+    gone: bool,
+    group: Option<u32>,
+    /// `None` until the first reading after the start.
+    sum: Option<DeviceCounters>,
 }
 
 /// The model of one interval.
@@ -95,18 +75,26 @@ pub struct Model {
     pub(super) unknown: Vec<Unknown>,
     first_ns: u64,
     last_ns: u64,
-    devices: BTreeMap<Owner, Running<DeviceCounters>>,
-    domains: BTreeMap<u64, Running<DomainCounters>>,
-    quality: Running<Quality>,
+    devices: BTreeMap<Owner, Seen>,
+    domains: BTreeMap<u64, Option<DomainCounters>>,
+    quality: Quality,
     /// The watched device and its latencies per order.
-    watched: Option<(u64, Vec<Running<Histogram>>)>,
+    watched: Option<Watched>,
+    /// What the next reading is compared with. A cursor keeps that once for all of its models.
+    last: Last,
 }
 
 impl Model {
     /// Starts an interval at `first`; what was counted before it does not count.
     pub fn new(inventory: Inventory, start: Option<Snapshot>, first: Sample) -> Self {
-        let devices = first.devices.into_iter();
-        let domains = first.domains.into_iter();
+        let last = Last::new(first);
+        let model = Self::after(inventory, start, &last);
+        Self { last, ..model }
+    }
+
+    /// Starts an interval after the reading `last`, for [`Model::add`] only.
+    pub(super) fn after(inventory: Inventory, start: Option<Snapshot>, last: &Last) -> Self {
+        let seen = |device: &DeviceCounters| Seen { gone: device.gone, group: device.group, sum: None };
         Self {
             inventory,
             start,
@@ -118,14 +106,13 @@ impl Model {
             slow_calls: Vec::new(),
             peak_low_pages: BTreeMap::new(),
             unknown: Vec::new(),
-            first_ns: first.ns,
-            last_ns: first.ns,
-            devices: devices.map(|last| (owner(&last), begin(last))).collect(),
-            domains: domains.map(|last| (last.iovad, begin(last))).collect(),
-            quality: begin(first.quality),
-            watched: first
-                .watched
-                .map(|Watched { dev, by_order }| (dev, by_order.into_iter().map(begin).collect())),
+            first_ns: last.ns,
+            last_ns: last.ns,
+            devices: last.devices.iter().map(|(&owner, device)| (owner, seen(device))).collect(),
+            domains: BTreeMap::new(),
+            quality: Quality::default(),
+            watched: last.watched.as_ref().map(nothing_yet),
+            last: Last::default(),
         }
     }
 
@@ -136,24 +123,47 @@ impl Model {
 
     /// Takes the next reading.
     pub fn feed(&mut self, sample: Sample) {
-        self.last_ns = sample.ns;
-        for now in sample.devices {
-            self.devices.entry(owner(&now)).or_insert_with(|| begin(DeviceCounters::default())).step(now);
+        let delta = self.last.step(sample);
+        self.add(Cow::Owned(delta));
+    }
+
+    /// Takes what came since the last reading.
+    pub(super) fn add(&mut self, delta: Cow<'_, Delta>) {
+        let delta = match delta {
+            Cow::Borrowed(delta) => {
+                delta.devices.iter().for_each(|more| self.add_device(Cow::Borrowed(more)));
+                delta.domains.iter().for_each(|more| self.add_domain(Cow::Borrowed(more)));
+                Cow::Borrowed(delta)
+            }
+            Cow::Owned(mut delta) => {
+                delta.devices.drain(..).for_each(|more| self.add_device(Cow::Owned(more)));
+                delta.domains.drain(..).for_each(|more| self.add_domain(Cow::Owned(more)));
+                Cow::Owned(delta)
+            }
+        };
+        self.last_ns = delta.ns;
+        self.quality.add(&delta.quality);
+        if let (Some(sum), Some(more)) = (&mut self.watched, &delta.watched) {
+            sum.by_order.iter_mut().zip(&more.by_order).for_each(|(sum, more)| sum.add(more));
         }
-        for now in sample.domains {
-            let iovad = now.iovad;
-            let running = self.domains.entry(iovad).or_insert_with(|| begin(DomainCounters::default()));
-            running.step(now);
-            let peak = self.peak_low_pages.entry(iovad).or_default();
-            *peak = (*peak).max(running.sum.low_pages_delta);
-        }
-        self.quality.step(sample.quality);
-        if let (Some((_, orders)), Some(now)) = (&mut self.watched, sample.watched) {
-            orders.iter_mut().zip(now.by_order).for_each(|(order, now)| order.step(now));
-        }
-        for event in sample.events {
+        for event in &delta.events {
             self.note(event);
         }
+    }
+
+    fn add_device(&mut self, more: Cow<'_, DeviceCounters>) {
+        let seen = self.devices.entry(owner(&more)).or_default();
+        (seen.gone, seen.group) = (more.gone, more.group);
+        add_or_begin(&mut seen.sum, more);
+    }
+
+    fn add_domain(&mut self, more: Cow<'_, DomainCounters>) {
+        let iovad = more.iovad;
+        let sum = self.domains.entry(iovad).or_default();
+        add_or_begin(sum, more);
+        let pages = sum.as_ref().map_or(0, |sum| sum.low_pages_delta);
+        let peak = self.peak_low_pages.entry(iovad).or_default();
+        *peak = (*peak).max(pages);
     }
 
     /// Takes a second inventory, made at the end: what is new in it is added, what is gone is marked, and where facts
@@ -189,9 +199,9 @@ impl Model {
             return true;
         }
         let alone = || self.inventory.devices.iter().filter(|other| other.group == device.group).count() == 1;
-        self.devices.iter().filter(|(_, run)| run.last.gone).any(|((dev, _), run)| match device.dev {
+        self.devices.iter().filter(|(_, seen)| seen.gone).any(|((dev, _), seen)| match device.dev {
             Some(ours) => ours == *dev,
-            None => run.last.group == Some(device.group) && alone(),
+            None => seen.group == Some(device.group) && alone(),
         })
     }
 
@@ -206,57 +216,55 @@ impl Model {
 
     /// The last that is known of a `struct device`: whose group and domain it is in, and whether it went; no counts.
     pub(super) fn whereabouts(&self, dev: u64) -> Option<DeviceCounters> {
-        let (_, run) = self.devices.range((dev, 0)..=(dev, u32::MAX)).next_back()?;
-        let DeviceCounters { iovad, group, generation, gone, .. } = run.last;
-        Some(DeviceCounters { dev, iovad, group, generation, gone, ..DeviceCounters::default() })
+        let ((_, generation), seen) = self.devices.range((dev, 0)..=(dev, u32::MAX)).next_back()?;
+        let iovad = seen.sum.as_ref().map_or(0, |sum| sum.iovad);
+        let Seen { gone, group, .. } = *seen;
+        Some(DeviceCounters { dev, iovad, group, generation: *generation, gone, ..DeviceCounters::default() })
     }
 
     /// Latencies per order, if `dev` is the watched device.
-    pub(super) fn watched(&self, dev: u64) -> Vec<Histogram> {
-        let watched = self.watched.iter().filter(|(watched, _)| *watched == dev);
-        watched.flat_map(|(_, orders)| orders.iter().map(|order| order.sum.clone())).collect()
+    pub(super) fn watched(&self, dev: u64) -> &[Histogram] {
+        let watched = self.watched.as_ref().filter(|watched| watched.dev == dev);
+        watched.map_or(&[], |watched| &watched.by_order)
     }
 
-    pub(super) fn sums(&self) -> Sums {
-        Sums {
-            duration_ns: self.last_ns.saturating_sub(self.first_ns),
-            devices: self
-                .devices
-                .iter()
-                .map(|(&(dev, generation), run)| DeviceCounters {
-                    dev,
-                    generation,
-                    gone: run.last.gone,
-                    ..run.sum.clone()
-                })
-                .collect(),
-            domains: self
-                .domains
-                .iter()
-                .map(|(&iovad, run)| DomainCounters { iovad, ..run.sum.clone() })
-                .collect(),
-            quality: self.quality.sum.clone(),
-        }
+    pub(super) fn duration_ns(&self) -> u64 {
+        self.last_ns.saturating_sub(self.first_ns)
     }
 
-    fn note(&mut self, event: Event) {
-        match event.what {
+    /// What each device did so far.
+    pub(super) fn device_sums(&self) -> impl Iterator<Item = &DeviceCounters> {
+        self.devices.values().filter_map(|seen| seen.sum.as_ref())
+    }
+
+    /// What happened in each domain so far.
+    pub(super) fn domain_sums(&self) -> impl Iterator<Item = &DomainCounters> {
+        self.domains.values().flatten()
+    }
+
+    /// How far that can be trusted.
+    pub(super) fn quality_sum(&self) -> &Quality {
+        &self.quality
+    }
+
+    fn note(&mut self, event: &Event) {
+        match &event.what {
             What::FellBack { .. } => {
                 self.fell_back.insert(event.dev);
             }
             What::Fault { addr, bdf, reason, read } => {
                 let culprit = match (event.dev, bdf) {
-                    (0, Some(bdf)) => Culprit::Bdf(bdf),
+                    (0, Some(bdf)) => Culprit::Bdf(bdf.clone()),
                     (dev, _) => Culprit::Pointer(dev),
                 };
                 let log = self.faults.entry(culprit).or_default();
                 log.count += 1;
                 if log.first.len() < FAULTS_KEPT {
-                    log.first.push(RawFault { addr, reason, read });
+                    log.first.push(RawFault { addr: *addr, reason: *reason, read: *read });
                 }
             }
-            What::SlowCall { duration_ns, size, stack } => {
-                self.slow_calls.push(RawSlowCall { dev: event.dev, duration_ns, size, stack });
+            &What::SlowCall { duration_ns, size, ref stack } => {
+                self.slow_calls.push(RawSlowCall { dev: event.dev, duration_ns, size, stack: stack.clone() });
                 self.slow_calls.sort_by_key(|call| std::cmp::Reverse(call.duration_ns));
                 self.slow_calls.truncate(SLOW_CALLS_KEPT);
             }
@@ -274,6 +282,15 @@ fn same(a: &Device, b: &Device) -> bool {
     a.bdf == b.bdf && (a.dev == b.dev || a.dev.is_none() || b.dev.is_none())
 }
 
-fn begin<T: Counters>(last: T) -> Running<T> {
-    Running { last, sum: T::default() }
+/// The first is kept as it is: of many devices that is a lot of memory.
+fn add_or_begin<T: Counters>(sum: &mut Option<T>, more: Cow<'_, T>) {
+    match sum {
+        Some(sum) => sum.add(&more),
+        None => *sum = Some(more.into_owned()),
+    }
+}
+
+fn nothing_yet(watched: &Watched) -> Watched {
+    let by_order = watched.by_order.iter().map(|_| Histogram::default()).collect();
+    Watched { dev: watched.dev, by_order }
 }

@@ -82,7 +82,8 @@ fn tree_nodes_of_a_domain() {
             range(0xfee00, 0xfeeff, RangeKind::Reserved),
             range(0x8_0007_0000, 0x8_0007_ffff, RangeKind::Live),
             range(0x8_0008_0000, 0x8_0008_0000, RangeKind::Cached),
-        ],
+        ]
+        .into(),
         ..crate::model::testdata::state()
     };
     let live = LiveSet::of_domain(&domain, false);
@@ -101,7 +102,8 @@ fn tree_nodes_of_a_domain() {
 fn held_space_is_not_mapped() {
     let range = |pfn_lo, pfn_hi, kind| Range { pfn_lo, pfn_hi, kind };
     let domain = DomainState {
-        ranges: vec![range(0x1, 0xf_ffff, RangeKind::Live), range(0x807_ffff, 0x807_ffff, RangeKind::Live)],
+        ranges: vec![range(0x1, 0xf_ffff, RangeKind::Live), range(0x807_ffff, 0x807_ffff, RangeKind::Live)]
+            .into(),
         ..crate::model::testdata::state()
     };
     let relation = |held| classify(0x7fff_f000, &LiveSet::of_domain(&domain, held)).evidence.relation;

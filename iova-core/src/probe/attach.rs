@@ -9,7 +9,9 @@ use iova_common::agg::ORDERS;
 use iova_common::config::Config;
 
 use super::hooks::{HOOKS, Hook, Place, Role, is_pointless};
-use super::{ProbeError, Profile, Skipped, Tracer, events, kmsg, read, sys};
+use super::totals::Totals;
+use super::weigh::Scale;
+use super::{ProbeError, Profile, Skipped, Tracer, events, kmsg, sys};
 use crate::kernel::{Kernel, Lockdown};
 
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/iova.bpf.o"));
@@ -71,13 +73,17 @@ pub(super) fn attach(
     let btf = types_of_hooks(kernel)?;
     let (roles, mut skipped) = attach_all(&mut ebpf, &btf, kernel, profile)?;
     let log = fault_log(kernel, &mut skipped);
-    let totals = read::Totals::new(slots, &config)?;
+    let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
     Ok(Tracer {
         ebpf,
         profile,
         skipped,
         roles,
-        totals,
+        totals: Totals::default(),
+        cpus,
+        slots,
+        config,
+        scale: Scale::default(),
         early: events::Read::default(),
         log,
         symbols: kernel.symbols.clone(),

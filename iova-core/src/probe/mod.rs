@@ -8,7 +8,14 @@ mod events;
 pub mod hooks;
 mod kmsg;
 mod read;
+mod sum;
 mod sys;
+mod totals;
+mod weigh;
+
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 
 pub use attach::Loader;
 
@@ -19,6 +26,7 @@ use std::str::FromStr;
 
 use aya::Ebpf;
 use aya::maps::MapError;
+use iova_common::config::Config;
 
 use crate::kernel::Kernel;
 use crate::sample::{Event, Sample};
@@ -133,7 +141,13 @@ pub struct Tracer {
     skipped: Vec<Skipped>,
     /// Roles that are filled: what is measured at all.
     roles: BTreeMap<Role, usize>,
-    totals: read::Totals,
+    totals: totals::Totals,
+    /// CPUs there can be: the kernel gives a value for each.
+    cpus: usize,
+    /// Slots of devices and of domains.
+    slots: u32,
+    config: Config,
+    scale: weigh::Scale,
     /// Events read before the sample they belong to.
     early: events::Read,
     /// Where some IOMMUs leave the only trace of a fault.
@@ -174,6 +188,12 @@ impl Tracer {
     /// histogram buckets have 32 bits.
     pub fn sample(&mut self) -> Result<Sample, ProbeError> {
         read::sample(self)
+    }
+
+    /// Turns on or off the measurement of what the programs themselves cost ([`crate::sample::Quality::own_run_ns`]),
+    /// which costs something too.
+    pub fn weigh(&mut self, on: bool) {
+        self.scale.turn(on, &self.ebpf);
     }
 
     /// Hooks that could not be used.

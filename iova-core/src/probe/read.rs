@@ -5,170 +5,44 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use aya::Ebpf;
 use aya::maps::{HashMap, Map, MapData};
-use aya::util::nr_cpus;
-use iova_common::agg::{DeviceAgg, DeviceInfo, DomainAgg, Latency, MapAgg, ORDERS, QualityAgg, SLOT_OTHER};
+use iova_common::agg::{DeviceAgg, DeviceInfo, DomainAgg, Latency, MapAgg, ORDERS, QualityAgg};
 use iova_common::config::Config;
-use iova_common::hist::BUCKETS;
 
 use super::hooks::{HOOKS, Role};
+use super::sum::{Counters, sum};
+use super::totals::Measured;
 use super::{ProbeError, Profile, Tracer, events, sys};
-use crate::sample::{
-    AllocCounters, DeviceCounters, DomainCounters, FreeCounters, Histogram, Quality, Sample, Watched,
-};
+use crate::sample::{DomainCounters, Quality, Sample, Watched};
 
 /// Bytes read per call at most: a page of CPUs times devices, so that memory stays small on large machines.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Running totals: what the kernel's 32-bit buckets can't hold, and who owned a slot that is closed now.
-pub(super) struct Totals {
-    cpus: usize,
-    slots: u32,
-    config: Config,
-    devices: BTreeMap<u32, DeviceTotals>,
-    domains: BTreeMap<u64, [Wide; 2]>,
-    watched: Vec<Wide>,
-    infos: BTreeMap<u32, DeviceInfo>,
-    /// Slots of devices that are still there. None is given out twice.
-    alive: BTreeSet<u32>,
+/// A per-CPU array whose values can be had: the kernel's, or a bench's.
+pub(super) trait Values {
+    /// The value at `index`, of all CPUs.
+    fn one(&self, index: u32, value: &mut [u64]) -> std::io::Result<()>;
+    /// As many values from the start as there are keys, if that can be done at once; says how many it were.
+    fn first(&self, keys: &mut [u32], values: &mut [u64]) -> std::io::Result<usize>;
 }
 
-#[derive(Default)]
-struct DeviceTotals {
-    alloc: Wide,
-    free: Wide,
-    map: Wide,
-}
-
-/// A histogram whose buckets are read modulo 2^32.
-struct Wide {
-    last: Vec<u32>,
-    total: Histogram,
-}
-
-impl Default for Wide {
-    fn default() -> Self {
-        Self { last: vec![0; BUCKETS], total: Histogram::default() }
+impl Values for BorrowedFd<'_> {
+    fn one(&self, index: u32, value: &mut [u64]) -> std::io::Result<()> {
+        sys::lookup(*self, index, value)
     }
-}
 
-impl Wide {
-    fn update(&mut self, now: &Latency) -> Histogram {
-        for ((last, total), now) in self.last.iter_mut().zip(&mut self.total.buckets).zip(&now.buckets) {
-            *total += u64::from(now.wrapping_sub(*last));
-            *last = *now;
-        }
-        self.total.sum = now.sum;
-        self.total.max = now.max;
-        self.total.clone()
-    }
-}
-
-impl Totals {
-    pub(super) fn new(slots: u32, config: &Config) -> Result<Self, ProbeError> {
-        let cpus = nr_cpus().map_err(|(_, error)| error)?;
-        Ok(Self {
-            cpus,
-            slots,
-            config: *config,
-            devices: BTreeMap::new(),
-            domains: BTreeMap::new(),
-            watched: Vec::new(),
-            infos: BTreeMap::new(),
-            alive: BTreeSet::new(),
-        })
-    }
-}
-
-/// A struct of counters that can be summed over CPUs.
-trait Counters: Copy {
-    /// All zero.
-    const ZERO: Self;
-    /// Adds one CPU's counters.
-    fn add(&mut self, cpu: &Self);
-}
-
-const NO_LATENCY: Latency = Latency { sum: 0, max: 0, buckets: [0; BUCKETS], pad: 0 };
-
-fn add_latency(total: &mut Latency, cpu: &Latency) {
-    total.sum += cpu.sum;
-    total.max = total.max.max(cpu.max);
-    for (total, cpu) in total.buckets.iter_mut().zip(&cpu.buckets) {
-        *total = total.wrapping_add(*cpu);
-    }
-}
-
-macro_rules! counters {
-    ($name:ident { $($count:ident),* ; $($latency:ident),* ; $($rest:ident : $zero:expr),* }) => {
-        impl Counters for $name {
-            const ZERO: Self = Self { $($count: 0,)* $($latency: NO_LATENCY,)* $($rest: $zero,)* };
-            fn add(&mut self, cpu: &Self) {
-                $(self.$count += cpu.$count;)*
-                $(add_latency(&mut self.$latency, &cpu.$latency);)*
-            }
-        }
-    };
-}
-
-impl Counters for Latency {
-    const ZERO: Self = NO_LATENCY;
-    fn add(&mut self, cpu: &Self) {
-        add_latency(self, cpu);
-    }
-}
-
-counters!(MapAgg { ; latency ; });
-counters!(DomainAgg {
-    low_added, low_removed, high_added, high_removed, nodes_added, nodes_removed, low_reserved, cpu_cache_flushes ;
-    lock_wait, fq_timer ;
-});
-counters!(QualityAgg { frames_lost, inner_unowned, events_limited, faults_limited, events_lost, no_slot, no_domain_slot ; ; });
-
-impl Counters for DeviceAgg {
-    const ZERO: Self = Self {
-        dev: 0,
-        alloc_by_order: [0; ORDERS],
-        alloc_bytes: 0,
-        alloc_failed: 0,
-        alloc_high: 0,
-        alloc_slow: 0,
-        sac_attempts: 0,
-        sac_failed: 0,
-        tree_failed: 0,
-        cache_flushes: 0,
-        free_count: 0,
-        free_bytes: 0,
-        alloc_latency: NO_LATENCY,
-        free_latency: NO_LATENCY,
-    };
-
-    fn add(&mut self, cpu: &Self) {
-        self.dev |= cpu.dev;
-        for (total, cpu) in self.alloc_by_order.iter_mut().zip(&cpu.alloc_by_order) {
-            *total += cpu;
-        }
-        self.alloc_bytes += cpu.alloc_bytes;
-        self.alloc_failed += cpu.alloc_failed;
-        self.alloc_high += cpu.alloc_high;
-        self.alloc_slow += cpu.alloc_slow;
-        self.sac_attempts += cpu.sac_attempts;
-        self.sac_failed += cpu.sac_failed;
-        self.tree_failed += cpu.tree_failed;
-        self.cache_flushes += cpu.cache_flushes;
-        self.free_count += cpu.free_count;
-        self.free_bytes += cpu.free_bytes;
-        add_latency(&mut self.alloc_latency, &cpu.alloc_latency);
-        add_latency(&mut self.free_latency, &cpu.free_latency);
+    fn first(&self, keys: &mut [u32], values: &mut [u64]) -> std::io::Result<usize> {
+        sys::lookup_batch(*self, keys, values)
     }
 }
 
 /// Reads the first `count` values of a per-CPU array, each summed over CPUs.
-fn read_array<T: Counters>(map: BorrowedFd<'_>, count: u32, cpus: usize) -> std::io::Result<Vec<T>> {
+pub(super) fn read_array<T: Counters>(map: &impl Values, count: u32, cpus: usize) -> std::io::Result<Vec<T>> {
     let words = size_of::<T>().div_ceil(8) * cpus;
     let all = count as usize;
     // A batch always starts at the first element, so it is one call for everything or one call per element.
     if words * 8 * all <= CHUNK_BYTES {
         let mut values = vec![0u64; words * all];
-        if let Ok(read) = sys::lookup_batch(map, &mut vec![0u32; all], &mut values)
+        if let Ok(read) = map.first(&mut vec![0u32; all], &mut values)
             && read == all
         {
             return Ok(values.chunks_exact(words).map(sum).collect());
@@ -177,19 +51,10 @@ fn read_array<T: Counters>(map: BorrowedFd<'_>, count: u32, cpus: usize) -> std:
     let mut value = vec![0u64; words];
     (0..count)
         .map(|index| {
-            sys::lookup(map, index, &mut value)?;
+            map.one(index, &mut value)?;
             Ok(sum(&value))
         })
         .collect()
-}
-
-fn sum<T: Counters>(value: &[u64]) -> T {
-    let mut total = T::ZERO;
-    for cpu in value.chunks_exact(size_of::<T>().div_ceil(8)) {
-        // SAFETY: `cpu` is 8-byte aligned and at least as long as T, which is repr(C) and valid for any bits.
-        total.add(unsafe { &*cpu.as_ptr().cast::<T>() });
-    }
-    total
 }
 
 fn per_cpu<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<BorrowedFd<'a>, ProbeError> {
@@ -208,11 +73,12 @@ fn hash<'a, K: aya::Pod, V: aya::Pod>(
 }
 
 pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
-    let (cpus, slots) = (tracer.totals.cpus, tracer.totals.slots);
+    let (cpus, slots) = (tracer.cpus, tracer.slots);
+    let measured = measured(tracer);
     let ns = sys::monotonic_ns();
-    let aggs: Vec<DeviceAgg> = read_array(per_cpu(&tracer.ebpf, "DEVICES")?, slots, cpus)?;
+    let aggs: Vec<DeviceAgg> = read_array(&per_cpu(&tracer.ebpf, "DEVICES")?, slots, cpus)?;
     let maps: Vec<MapAgg> = if tracer.profile >= Profile::Full {
-        read_array(per_cpu(&tracer.ebpf, "MAPS")?, slots, cpus)?
+        read_array(&per_cpu(&tracer.ebpf, "MAPS")?, slots, cpus)?
     } else {
         Vec::new()
     };
@@ -224,11 +90,23 @@ pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
         tracer.totals.infos.entry(info.slot).or_insert(info);
     }
     tracer.totals.alive = alive(tracer)?;
-    let devices = devices(tracer, &aggs, &maps);
-    let domains = domains(tracer)?;
+    let devices = tracer.totals.devices(measured, &aggs, &maps);
+    let domains = domains(tracer, measured)?;
     let watched = watched(tracer)?;
     let quality = quality(tracer)?;
     Ok(Sample { ns, devices, domains, watched, quality, events: read.events })
+}
+
+fn measured(tracer: &Tracer) -> Measured {
+    let has = |role| tracer.has(role);
+    Measured {
+        sac_attempts: has(Role::Fast),
+        sac_failed: has(Role::Search),
+        free_latency: has(Role::FreeLatency),
+        map: has(Role::Map) && has(Role::MapEntry),
+        lock_wait: has(Role::LockWait) && has(Role::LockWaitBegin),
+        fq_timer: has(Role::FqTimer) && has(Role::FqTimerEntry),
+    }
 }
 
 /// Asked one by one, because a walk through a table that changes may miss some.
@@ -238,107 +116,31 @@ fn alive(tracer: &Tracer) -> Result<BTreeSet<u32>, ProbeError> {
     Ok(tracer.totals.infos.values().filter(has).map(|info| info.slot).collect())
 }
 
-fn devices(tracer: &mut Tracer, aggs: &[DeviceAgg], maps: &[MapAgg]) -> Vec<DeviceCounters> {
-    let (fast, search) = (tracer.has(Role::Fast), tracer.has(Role::Search));
-    let free_latency = tracer.has(Role::FreeLatency);
-    let map_latency = tracer.has(Role::Map) && tracer.has(Role::MapEntry);
-    let Totals { devices, infos, alive, .. } = &mut tracer.totals;
-    let mut counters = Vec::new();
-    for (slot, agg) in (0..).zip(aggs) {
-        let used = agg.free_count != 0 || agg.alloc_by_order.iter().any(|n| *n != 0);
-        let info = match infos.get(&slot) {
-            Some(info) => *info,
-            None if used => DeviceInfo { dev: agg.dev, group: -1, slot, iovad: 0 },
-            None => continue,
-        };
-        let totals = devices.entry(slot).or_default();
-        let alloc = AllocCounters {
-            by_order: agg.alloc_by_order,
-            bytes: agg.alloc_bytes,
-            failed: agg.alloc_failed,
-            high: agg.alloc_high,
-            slow: agg.alloc_slow,
-            sac_attempts: fast.then_some(agg.sac_attempts),
-            sac_failed: search.then_some(agg.sac_failed),
-            tree_failed: agg.tree_failed,
-            cache_flushes: agg.cache_flushes,
-            latency: totals.alloc.update(&agg.alloc_latency),
-        };
-        let free = FreeCounters {
-            count: agg.free_count,
-            bytes: agg.free_bytes,
-            latency: free_latency.then(|| totals.free.update(&agg.free_latency)),
-        };
-        let map = maps.get(slot as usize).filter(|_| map_latency).map(|agg| totals.map.update(&agg.latency));
-        counters.push(DeviceCounters {
-            dev: if slot == SLOT_OTHER { 0 } else { info.dev },
-            iovad: info.iovad,
-            group: u32::try_from(info.group).ok(),
-            generation: 0,
-            gone: slot != SLOT_OTHER && !alive.contains(&slot),
-            alloc,
-            free,
-            map,
-        });
-    }
-    number_generations(&mut counters);
-    counters
-}
-
-/// Slots are given out in order, so of several at one address the last is the newest, and the others are gone.
-fn number_generations(counters: &mut [DeviceCounters]) {
-    let mut newest: BTreeMap<u64, usize> = BTreeMap::new();
-    for index in 0..counters.len() {
-        let Some(before) = newest.insert(counters[index].dev, index) else { continue };
-        counters[before].gone = true;
-        counters[index].generation = counters[before].generation + 1;
-    }
-}
-
-fn domains(tracer: &mut Tracer) -> Result<Vec<DomainCounters>, ProbeError> {
-    let (cpus, slots) = (tracer.totals.cpus, tracer.totals.slots);
-    let (lock, timer) = (
-        tracer.has(Role::LockWait) && tracer.has(Role::LockWaitBegin),
-        tracer.has(Role::FqTimer) && tracer.has(Role::FqTimerEntry),
-    );
-    let aggs: Vec<DomainAgg> = read_array(per_cpu(&tracer.ebpf, "DOMAINS")?, slots, cpus)?;
+fn domains(tracer: &mut Tracer, measured: Measured) -> Result<Vec<DomainCounters>, ProbeError> {
     let known: Vec<(u64, u32)> =
         hash::<u64, u32>(&tracer.ebpf, "DOMAIN_SLOTS")?.iter().filter_map(Result::ok).collect();
+    // Slots are given out in order.
+    let used = known.iter().map(|(_, slot)| slot + 1).max().unwrap_or(0).min(tracer.slots);
+    let aggs: Vec<DomainAgg> = read_array(&per_cpu(&tracer.ebpf, "DOMAINS")?, used, tracer.cpus)?;
     let online = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    let mut counters = Vec::new();
-    for (iovad, slot) in known {
-        let Some(agg) = aggs.get(slot as usize) else { continue };
-        let [waits, runs] = tracer.totals.domains.entry(iovad).or_default();
-        counters.push(DomainCounters {
-            iovad,
-            low_pages_delta: agg.low_added.wrapping_sub(agg.low_removed).cast_signed(),
-            high_pages_delta: agg.high_added.wrapping_sub(agg.high_removed).cast_signed(),
-            nodes_delta: agg.nodes_added.wrapping_sub(agg.nodes_removed).cast_signed(),
-            cache_flushes: agg.cpu_cache_flushes / online,
-            lock_wait: lock.then(|| waits.update(&agg.lock_wait)),
-            fq_timer: timer.then(|| runs.update(&agg.fq_timer)),
-        });
-    }
-    Ok(counters)
+    Ok(tracer.totals.domains(measured, &aggs, &known, online))
 }
 
 fn watched(tracer: &mut Tracer) -> Result<Option<Watched>, ProbeError> {
-    let dev = tracer.totals.config.watch_dev;
+    let dev = tracer.config.watch_dev;
     if dev == 0 {
         return Ok(None);
     }
-    let now: Vec<Latency> = read_array(per_cpu(&tracer.ebpf, "WATCHED")?, ORDERS as u32, tracer.totals.cpus)?;
-    let totals = &mut tracer.totals.watched;
-    totals.resize_with(now.len(), Wide::default);
-    let by_order = totals.iter_mut().zip(&now).map(|(total, now)| total.update(now)).collect();
-    Ok(Some(Watched { dev, by_order }))
+    let now: Vec<Latency> = read_array(&per_cpu(&tracer.ebpf, "WATCHED")?, ORDERS as u32, tracer.cpus)?;
+    Ok(Some(Watched { dev, by_order: tracer.totals.watched(&now) }))
 }
 
 fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
-    let lost: Vec<QualityAgg> = read_array(per_cpu(&tracer.ebpf, "QUALITY")?, 1, tracer.totals.cpus)?;
+    let lost: Vec<QualityAgg> = read_array(&per_cpu(&tracer.ebpf, "QUALITY")?, 1, tracer.cpus)?;
     let lost = lost.first().copied().unwrap_or_default();
     let missed = missed(&tracer.ebpf);
-    let Config { alloc_sample_mask, free_sample_mask, free_latency, .. } = tracer.totals.config;
+    let weight = tracer.scale.total(&tracer.ebpf);
+    let Config { alloc_sample_mask, free_sample_mask, free_latency, .. } = tracer.config;
     Ok(Quality {
         recursion_misses: missed.values().sum(),
         missed,
@@ -349,6 +151,8 @@ fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
         events_lost: lost.events_lost,
         no_slot: lost.no_slot + lost.no_domain_slot,
         faults_from_log: tracer.log.is_some(),
+        own_run_ns: weight.run_ns,
+        own_run_allocs: weight.allocs,
         alloc_sampling: alloc_sample_mask + 1,
         free_sampling: if free_latency == 0 { 0 } else { free_sample_mask + 1 },
     })

@@ -8,7 +8,9 @@ const PROG_LOAD: libc::c_long = 5;
 const OBJ_GET_INFO_BY_FD: libc::c_long = 15;
 const MAP_LOOKUP_BATCH: libc::c_long = 24;
 
-/// Offset of `recursion_misses` in `struct bpf_prog_info` (include/uapi/linux/bpf.h, since 5.12).
+/// Offsets in `struct bpf_prog_info` (include/uapi/linux/bpf.h): since 5.1, and since 5.12.
+const RUN_TIME_NS: usize = 192;
+const RUN_CNT: usize = 200;
 const RECURSION_MISSES: usize = 208;
 
 #[repr(C)]
@@ -137,6 +139,24 @@ pub(super) fn lookup_batch(map: BorrowedFd<'_>, keys: &mut [u32], values: &mut [
 
 /// How often the kernel skipped a program because it was already running on that CPU; `None` before 5.12.
 pub(super) fn recursion_misses(program: BorrowedFd<'_>) -> Option<u64> {
+    info(program, [RECURSION_MISSES]).map(|[misses]| misses)
+}
+
+/// What a program did while the kernel's statistics were on.
+pub(super) struct RunStats {
+    /// Time, ns.
+    pub(super) run_ns: u64,
+    /// Runs.
+    pub(super) runs: u64,
+}
+
+/// Of a program since it was loaded.
+pub(super) fn run_stats(program: BorrowedFd<'_>) -> Option<RunStats> {
+    info(program, [RUN_TIME_NS, RUN_CNT]).map(|[run_ns, runs]| RunStats { run_ns, runs })
+}
+
+/// Words of what the kernel knows about a program; `None` if it knows less.
+fn info<const N: usize>(program: BorrowedFd<'_>, offsets: [usize; N]) -> Option<[u64; N]> {
     let mut info = [0u64; 32];
     let mut attr = InfoAttr {
         bpf_fd: raw(program),
@@ -144,7 +164,8 @@ pub(super) fn recursion_misses(program: BorrowedFd<'_>) -> Option<u64> {
         info: info.as_mut_ptr() as u64,
     };
     bpf(OBJ_GET_INFO_BY_FD, &mut attr).ok()?;
-    (attr.info_len as usize >= RECURSION_MISSES + 8).then(|| info[RECURSION_MISSES / 8])
+    let known = attr.info_len as usize;
+    offsets.iter().all(|offset| known >= offset + 8).then(|| offsets.map(|offset| info[offset / 8]))
 }
 
 /// Kernels before 5.11 charge BPF maps to RLIMIT_MEMLOCK. A refusal shows up when the maps are made.

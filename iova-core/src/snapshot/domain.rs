@@ -118,7 +118,7 @@ impl Reader<'_> {
             lazy: reading.pending.lazy,
             max32_alloc_pages: reading.max32_alloc_size,
             consistency,
-            ranges,
+            ranges: ranges.into(),
         }
     }
 }

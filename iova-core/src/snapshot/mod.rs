@@ -25,6 +25,7 @@ pub use take::{take, take_group};
 use cpus::Cpus;
 use iova_common::agg::ORDERS;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 use crate::kernel::ReadError;
 
@@ -89,10 +90,10 @@ pub struct DomainState {
     pub group: Option<u32>,
     /// Bytes per page of this domain.
     pub granule: u64,
-    /// Everything in the tree, in address order, neighbours of one kind merged. Written as one list per range: pages free
+    /// Everything in the tree, in address order, neighbours of one kind merged; shared by all that look at it. Written as one list per range: pages free
     /// before it, pages of it, and its kind; so a recording of a regular space repeats itself, and packs well.
     #[serde(with = "written")]
-    pub ranges: Vec<Range>,
+    pub ranges: Arc<[Range]>,
     /// Nodes in the tree, the anchor not counted.
     pub nodes: u64,
     /// Low pages by kind.

@@ -1,5 +1,7 @@
 //! The ranges of a domain on paper.
 
+use std::sync::Arc;
+
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde::ser::{Error as _, SerializeSeq as _, Serializer};
 
@@ -26,10 +28,10 @@ pub(super) fn serialize<S: Serializer>(ranges: &[Range], serializer: S) -> Resul
     list.end()
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Range>, D::Error> {
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<[Range]>, D::Error> {
     struct Ranges;
     impl<'de> Visitor<'de> for Ranges {
-        type Value = Vec<Range>;
+        type Value = Arc<[Range]>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.write_str("lists of pages before a range, pages of it, and its kind")
@@ -46,7 +48,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
                 ranges.push(Range { pfn_lo, pfn_hi: after - 1, kind });
                 end = after;
             }
-            Ok(ranges)
+            Ok(ranges.into())
         }
     }
     deserializer.deserialize_seq(Ranges)
@@ -66,7 +68,8 @@ mod tests {
             range(1, 9, RangeKind::Live),
             range(16, 31, RangeKind::Cached),
             range((1 << 52) - 2, (1 << 52) - 1, RangeKind::Pending),
-        ];
+        ]
+        .into();
         let text = serde_json::to_string(&snapshot).unwrap();
         assert!(text.contains(r#"[0,1,"reserved"],[0,9,"live"],[6,16,"cached"]"#), "{text}");
         assert_eq!(serde_json::from_str::<Snapshot>(&text).unwrap(), snapshot);
@@ -77,7 +80,7 @@ mod tests {
         let text = |ranges: &str| {
             let mut snapshot = testdata::snapshot();
             snapshot.domains.truncate(1);
-            snapshot.domains[0].ranges.clear();
+            snapshot.domains[0].ranges = Arc::default();
             let text = serde_json::to_string(&snapshot).unwrap();
             text.replace(r#""ranges":[]"#, &format!(r#""ranges":{ranges}"#))
         };
@@ -98,7 +101,7 @@ mod tests {
     fn ranges_out_of_order_are_not_written() {
         let mut snapshot = testdata::snapshot();
         let range = Range { pfn_lo: 5, pfn_hi: 9, kind: RangeKind::Live };
-        snapshot.domains[0].ranges = vec![range, range];
+        snapshot.domains[0].ranges = vec![range, range].into();
         assert!(serde_json::to_string(&snapshot).is_err());
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn role(severity: Severity) -> Role {
 }
 
 fn of(state: &State) -> Vec<&Finding> {
-    state.moment().map(|moment| moment.findings.iter().collect()).unwrap_or_default()
+    state.moment().map(|moment| moment.findings.iter().map(AsRef::as_ref).collect()).unwrap_or_default()
 }
 
 /// One or two lines each, worst first, as many as there is room for.
@@ -67,12 +67,14 @@ pub(super) fn one(finding: &Finding, about: Option<&str>, y: u16, pen: &mut Pen<
 
 /// Each with its figures, what to do and what that risks.
 pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
-    let lines = lines(&of(state), usize::from(pen.width().saturating_sub(3)));
+    let room = usize::from(pen.height());
+    // What is below the screen is not made.
+    let enough = state.scroll + room;
+    let lines = lines(&of(state), usize::from(pen.width().saturating_sub(3)), enough);
     if lines.is_empty() {
         pen.put(1, 1, Role::Good, "Nothing is wrong.");
         return;
     }
-    let room = usize::from(pen.height());
     let first = state.scroll.min(lines.len().saturating_sub(room));
     for (y, (x, role, text)) in (0..).zip(lines.iter().skip(first).take(room)) {
         pen.put(*x, y, *role, text);
@@ -81,9 +83,13 @@ pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
 
 type Line = (u16, Role, String);
 
-fn lines(findings: &[&Finding], width: usize) -> Vec<Line> {
+/// All lines, or the first ones if that is `enough`.
+fn lines(findings: &[&Finding], width: usize, enough: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     for finding in findings {
+        if lines.len() >= enough {
+            break;
+        }
         let about = finding.device.clone().or(finding.group.map(|group| format!("group {group}")));
         let title = format!(
             "{}  {}  {}",

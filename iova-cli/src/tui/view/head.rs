@@ -1,10 +1,11 @@
 //! The first two lines: where we are, and how far the figures can be trusted.
 
+use super::super::history::Moment;
 use super::super::state::{Screen, State};
 use super::super::theme::Role;
 use super::pen::Pen;
 use super::policy::clock;
-use iova_core::metric::Unit;
+use iova_core::metric::{self, Scope, Unit};
 use iova_core::model::HostFigures;
 
 pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
@@ -43,6 +44,14 @@ pub(super) fn ago(state: &State, steps: usize) -> String {
     format!("{} ago", Unit::Seconds.render(past))
 }
 
+/// What watching costs: the watcher's CPU time, and what each allocation takes longer.
+fn own_cost(moment: &Moment) -> String {
+    let cpu = Unit::Ratio.render(moment.own_cpu);
+    let plus = if moment.added_ns.is_some() { "+" } else { "" };
+    let added = metric::render(Scope::Report, metric::ADDED_TIME, moment.added_ns);
+    format!("iova: {cpu} CPU, {plus}{added} per allocation, ")
+}
+
 fn second(state: &State, pen: &mut Pen<'_>) {
     if let Some(trouble) = &state.trouble {
         pen.put(0, 1, Role::Bad, trouble);
@@ -55,10 +64,9 @@ fn second(state: &State, pen: &mut Pen<'_>) {
     let mut x = 0;
     if let Some(step) = &state.history.newest {
         let interval = Unit::Seconds.render(Some(step.interval.duration_s));
-        x = pen.put(0, 1, Role::Dim, &format!("every {interval}, profile {}, ", step.interval.profile));
+        x = pen.put(0, 1, Role::Dim, &format!("every {interval}, {}, ", step.interval.profile));
     }
-    let own = format!("iova itself {} of a core, ", Unit::Ratio.render(moment.own_cpu));
-    x = pen.put(x, 1, Role::Dim, &own);
+    x = pen.put(x, 1, Role::Dim, &own_cost(moment));
     match moment.notes.first() {
         None => pen.put(x, 1, Role::Dim, "all figures exact"),
         Some(note) => pen.put(x, 1, Role::Warning, note),

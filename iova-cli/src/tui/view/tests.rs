@@ -166,6 +166,18 @@ fn nothing_is_wrong() {
 }
 
 #[test]
+fn what_an_allocation_takes_longer_is_shown_until_it_is_measured_again() {
+    let mut weighed = fixtures::healthy();
+    weighed.quality.added_ns_per_alloc = Some(412.0);
+    let mut state = State::default();
+    for (ns, report) in [(1, weighed), (2, fixtures::healthy())] {
+        state.push(Step { ns, interval: report.clone(), lately: report, incidents: Vec::new() }, Some(0.004));
+    }
+    let shown = screen(&state, SIZES[1], UNICODE);
+    assert!(shown.contains("iova: 0.4% CPU, +412ns per allocation, "), "{shown}");
+}
+
+#[test]
 fn before_the_first_interval() {
     let state = State { history: History::default(), ..State::default() };
     let shown = screen(&state, SIZES[1], UNICODE);

@@ -24,7 +24,7 @@ fn domain(ranges: Vec<Range>) -> DomainState {
     let reserved = pages(RangeKind::Reserved) + 1;
     let free = (1 << 20) - live - cached - pending - reserved;
     let low = LowSpace { reserved, live, cached, pending, free, ..LowSpace::default() };
-    DomainState { ranges, low, lazy: false, ..testdata::state() }
+    DomainState { ranges: ranges.into(), low, lazy: false, ..testdata::state() }
 }
 
 fn q35() -> DomainState {
@@ -98,7 +98,7 @@ fn bars_and_mappings_move_the_window() {
     let mut facts = facts(q35());
     facts.taken = vec![(0x1000_0000, 0x1000_0fff), (0x3f00_0000, 0x3fff_ffff)];
     assert_eq!(window(&facts).unwrap().top, 0x3eff_ffff);
-    let mut ranges = q35().ranges;
+    let mut ranges = q35().ranges.to_vec();
     ranges.insert(0, range(0x1000_0000, 0x1000_1fff, RangeKind::Pending));
     let before = window(&super::tests::facts(domain(ranges))).unwrap();
     assert_eq!((before.top, before.room_bytes), (0x3fff_ffff, 0x2fff_e000));
@@ -116,7 +116,7 @@ fn who_still_gets_low_addresses_keeps_the_upper_half() {
 
 #[test]
 fn a_full_space_leaves_the_holes_of_the_pci_window() {
-    let mut ranges = q35().ranges;
+    let mut ranges = q35().ranges.to_vec();
     ranges.insert(0, range(0x1000, 0x3fff_ffff, RangeKind::Live));
     let mut full = facts(domain(ranges));
     // The largest hole beside the devices' own places.
@@ -189,7 +189,8 @@ fn refusals_and_a_missing_module_give_no_request() {
 #[test]
 fn a_healthy_case_has_no_hazard_beyond_notes() {
     let mut domain = q35();
-    domain.ranges.retain(|range| range.kind != RangeKind::Cached);
+    let kept = domain.ranges.iter().copied().filter(|range| range.kind != RangeKind::Cached);
+    domain.ranges = kept.collect();
     domain.low.cached = 0;
     let plan = plan_of(&facts(domain), &wish(Policy::Dac(40)), would(&[Mechanism::Flag, Mechanism::Limit]));
     assert_eq!(ids(&plan), [""; 0]);
@@ -231,7 +232,7 @@ fn without_a_window_low_mappings_are_aliases() {
 
 #[test]
 fn a_domain_larger_than_its_window_spills() {
-    let mut ranges = q35().ranges;
+    let mut ranges = q35().ranges.to_vec();
     ranges.push(range(0x9_0000_0000, 0x9_7fff_ffff, RangeKind::Live));
     let plan = plan_of(&facts(domain(ranges)), &wish(Policy::Dac(40)), would(&[]));
     assert!(ids(&plan).contains(&"window-outgrown"), "{:?}", ids(&plan));
@@ -239,7 +240,7 @@ fn a_domain_larger_than_its_window_spills() {
 
 #[test]
 fn strict32_is_weighed_against_present_use() {
-    let mut ranges = q35().ranges;
+    let mut ranges = q35().ranges.to_vec();
     ranges.push(range(0x9_0000_0000, 0x9_3fff_ffff, RangeKind::Live));
     let facts = facts(domain(ranges));
     let plan = plan_of(&facts, &wish(Policy::STRICT32), would(&[Mechanism::Limit]));

@@ -1,0 +1,53 @@
+//! Durations, and the memory of this process.
+
+use std::time::Duration;
+
+/// Measurements of one thing, ms.
+#[derive(Default)]
+pub(super) struct Times(Vec<f64>);
+
+impl Times {
+    pub(super) fn add(&mut self, time: Duration) {
+        self.0.push(time.as_secs_f64() * 1e3);
+    }
+
+    fn at(&self, share: f64) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let index = (share * sorted.len() as f64) as usize;
+        sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+    }
+
+    pub(super) fn median(&self) -> f64 {
+        self.at(0.5)
+    }
+
+    pub(super) fn line(&self, name: &str) -> String {
+        let (median, slow, max) = (self.median(), self.at(0.99), self.at(1.0));
+        format!("{name:44} {median:8.2} {slow:8.2} {max:8.2} ms")
+    }
+}
+
+/// CPU time that this thread has used.
+pub(super) fn cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a valid timespec; Linux has this clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// What `work` made, and the CPU time it took.
+pub(super) fn timed<T>(times: &mut Times, work: impl FnOnce() -> T) -> T {
+    let before = cpu_time();
+    let made = work();
+    times.add(cpu_time().saturating_sub(before));
+    made
+}
+
+/// A line of /proc/self/status, MiB.
+pub(super) fn memory(line: &str) -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let found = status.lines().find_map(|text| text.strip_prefix(line));
+    let kib = found.and_then(|text| text.trim_matches([':', '\t', ' ', 'k', 'B']).parse::<f64>().ok());
+    kib.map_or(f64::NAN, |kib| kib / 1024.0)
+}

@@ -1,0 +1,21 @@
+//! `cargo xtask bench --top`: what the screen costs on a host with 200 devices and 64 CPUs.
+
+use std::ffi::OsStr;
+
+use anyhow::{Context as _, Result};
+
+use crate::{build, cmd};
+
+/// Measures and prints; with `check`, fails above a limit.
+pub(super) fn run(check: bool) -> Result<()> {
+    // Static and without an allocator of its own, as what users get; in the profile that guests have built most of.
+    let mut cargo = build::static_build("guest", "iova-cli");
+    let built = build::executables(cargo.args(["--features", "bench", "--bench", "top"]))?;
+    let is_bench = |name: &OsStr| name.to_string_lossy().starts_with("top-");
+    let bench = built.into_iter().find(|path| path.file_name().is_some_and(is_bench));
+    let mut bench = cmd::command(bench.context("iova-cli built no bench called top")?);
+    if check {
+        bench.arg("--check");
+    }
+    cmd::show(&mut bench)
+}
