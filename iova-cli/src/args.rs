@@ -50,7 +50,8 @@ Examples:
   iova top --theme light --mouse           for a light background; clicks count
   iova top --write-config                  a file to change what is usual
 
-? in the screen shows its keys. Nothing there changes anything on the host.
+? in the screen shows its keys. No single key changes anything on the host, and
+with --read-only nothing does.
 
 What iova top does without options stands in $XDG_CONFIG_HOME/iova/top.toml, or
 ~/.config/iova/top.toml: interval, profile, theme, ascii, mouse, hide-idle,

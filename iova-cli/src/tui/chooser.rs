@@ -19,7 +19,7 @@ impl State {
     pub(super) fn choose(&mut self, action: Action) {
         match action {
             Action::Back => self.chooser = None,
-            Action::Quit => self.over = true,
+            Action::Quit => self.quit(),
             Action::Toggle => self.toggle(),
             Action::UsualColumns => {
                 self.columns = usual_columns();

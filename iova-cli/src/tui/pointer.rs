@@ -11,6 +11,10 @@ const NOTCH: isize = 3;
 
 impl State {
     pub(crate) fn point(&mut self, pointer: Pointer) {
+        // A question is answered with a key.
+        if self.desk.sure.is_some() || self.desk.typed.is_some() {
+            return;
+        }
         match pointer.touch {
             Touch::Click => self.click(pointer.x, pointer.y),
             Touch::WheelUp => self.wheel(-NOTCH),

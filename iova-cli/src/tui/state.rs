@@ -297,7 +297,7 @@ impl State {
     }
 
     /// A trial that runs would be taken back: that is not for one key.
-    fn quit(&mut self) {
+    pub(super) fn quit(&mut self) {
         self.desk.ask(Sure::Quit);
         self.over = self.desk.sure.is_none();
     }

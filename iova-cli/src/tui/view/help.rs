@@ -8,11 +8,12 @@ use super::pen::{Pen, wrapped};
 
 const TAB: u16 = 12;
 
-/// From line `scroll` on, as far as there is room.
-pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
+/// From line `scroll` on, as far as there is room; says how far it can be scrolled.
+pub(super) fn draw(state: &State, pen: &mut Pen<'_>) -> usize {
     let lines = lines(state, usize::from(pen.width().saturating_sub(TAB)));
     let room = usize::from(pen.height());
-    let first = state.scroll.min(lines.len().saturating_sub(room));
+    let last = lines.len().saturating_sub(room);
+    let first = state.scroll.min(last);
     for (y, (title, role, text)) in (0..).zip(lines.iter().skip(first).take(room)) {
         pen.put(1, y, Role::Strong, title);
         pen.put(TAB, y, *role, text);
@@ -21,6 +22,7 @@ pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
     if below > 0 {
         pen.put_right(pen.width(), pen.height() - 1, Role::Strong, &format!(" +{below}: Down"));
     }
+    last
 }
 
 fn lines(state: &State, width: usize) -> Vec<(&'static str, Role, String)> {

@@ -36,8 +36,7 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer, theme: Theme)
     foot::draw(state, &mut pen.part(0, height - layout::FOOT, width, layout::FOOT));
     let body = &mut pen.area(layout::body((width, height)));
     if state.help {
-        help::draw(state, body);
-        return state.scroll;
+        return help::draw(state, body);
     }
     match &state.screen {
         Screen::Device(bdf) => return device::draw(state, bdf, body),

@@ -143,7 +143,9 @@ fn a_trial_is_seen_from_everywhere_and_quitting_asks() {
     assert!(text.contains("dac:40 on trial, 9:48 left: P"), "{text}");
     press(&mut state, &[Key::Char('q')]);
     assert!(!state.over && screen(&state, SIZES[0], UNICODE).contains("take dac:40 back? y/n"));
-    press(&mut state, &[Key::Char('n'), Key::Char('P')]);
+    press(&mut state, &[Key::Char('n'), Key::Char('c'), Key::Interrupt]);
+    assert!(!state.over && state.desk.sure.is_some(), "it asks from the list of columns too");
+    press(&mut state, &[Key::Char('n'), Key::Escape, Key::Char('P')]);
     assert_eq!(state.screen, Screen::Policy);
     press(&mut state, &[Key::Interrupt, Key::Interrupt]);
     assert!(state.over, "Ctrl-C twice gets out");

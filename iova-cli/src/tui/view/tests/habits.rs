@@ -170,6 +170,9 @@ fn help_can_be_read_to_its_end_on_a_small_screen() {
     assert!(screen(&state, SIZES[0], UNICODE).contains(": Down"));
     press(&mut state, &[Key::End]);
     assert!(screen(&state, SIZES[0], UNICODE).contains("ones)."), "the last column is explained");
+    let area = Rect::new(0, 0, SIZES[0].0, SIZES[0].1);
+    let lowest = draw(&state, area, &mut Buffer::empty(area), UNICODE);
+    assert!(0 < lowest && lowest < state.scroll, "the end is known");
     press(&mut state, &[Key::Escape, Key::Char('?')]);
     assert!(screen(&state, SIZES[0], UNICODE).contains("show or hide this help"));
 }
@@ -196,4 +199,15 @@ fn no_click_anywhere_panics() {
             }
         }
     }
+}
+
+#[test]
+fn a_question_is_not_answered_with_a_click() {
+    let mut state = sized(&fixtures::cliff(), SIZES[1]);
+    state.desk.typed = Some(String::new());
+    let before = (state.selected.clone(), state.sort, state.screen.clone());
+    for y in 0..SIZES[1].1 {
+        state.point(Pointer { touch: Touch::Click, x: 30, y });
+    }
+    assert_eq!((state.selected.clone(), state.sort, state.screen.clone()), before);
 }
