@@ -16,7 +16,7 @@ const WEIGHED: u32 = 60;
 /// What this process may take of one core, snapshots and inventories included.
 pub(super) const SHARE: f64 = 0.018;
 /// What they get of it where counters alone take nearly all.
-pub(super) const LEAST_FOR_LOOKING: f64 = 0.0025;
+pub(super) const LEAST_FOR_LOOKING: f64 = 0.001;
 /// They are never more frequent than this.
 const LOOKING_REST: Duration = Duration::from_millis(900);
 /// Nor less frequent than this: one that took long may have been stopped meanwhile.

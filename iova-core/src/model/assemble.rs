@@ -180,12 +180,15 @@ fn alloc(sum: &AllocCounters) -> Alloc {
 }
 
 fn watched(alloc: &mut Alloc, orders: &[Histogram]) {
+    if orders.is_empty() {
+        return;
+    }
     let all = || (0..).zip(orders);
     let latency = |(order, histogram)| OrderLatency { order, latency_ns: Latency::new(Some(histogram)) };
     alloc.latency_by_order = all().map(latency).filter(|entry| entry.latency_ns.samples > Some(0)).collect();
     let mut large = Histogram::default();
     all().filter(|(order, _)| *order >= LARGE_ORDER).for_each(|(_, histogram)| large.add(histogram));
-    alloc.large_latency_ns = Latency::new((!orders.is_empty()).then_some(&large));
+    alloc.large_latency_ns = Latency::new(Some(&large));
 }
 
 fn free(sum: &FreeCounters) -> Free {

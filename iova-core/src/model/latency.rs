@@ -59,11 +59,14 @@ impl Latency {
 /// Nearest rank, for ascending shares: the smallest bucket that `permille` of the samples do not exceed, never above
 /// the true maximum.
 fn percentiles<const N: usize>(histogram: &Histogram, samples: u64, permilles: [u64; N]) -> [u64; N] {
-    let rank = |permille: u64| (u128::from(samples) * u128::from(permille)).div_ceil(1000).max(1);
+    let rank = |permille: u64| {
+        let rank = (u128::from(samples) * u128::from(permille)).div_ceil(1000).max(1);
+        u64::try_from(rank).unwrap_or(samples)
+    };
     let mut buckets = histogram.buckets.iter().enumerate();
     let (mut seen, mut at) = (0, 0);
     permilles.map(rank).map(|rank| {
-        while u128::from(seen) < rank {
+        while seen < rank {
             let Some((index, count)) = buckets.next() else { return histogram.max };
             (seen, at) = (seen + count, index);
         }

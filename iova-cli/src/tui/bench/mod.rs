@@ -153,7 +153,7 @@ fn read_whole(times: &mut Times, full: bool) -> io::Result<()> {
 
 fn print(costs: &Costs, [stalled, behind]: &[Times; 2]) -> bool {
     println!("{} devices, {} CPUs, {} findings, 200 x 60", host::DEVICES, host::CPUS, costs.findings);
-    println!("{:44} {:>8} {:>8} {:>8}", "CPU time", "median", "p99", "max");
+    println!("{:44} {:>8} {:>8} {:>8} {:>8}", "CPU time", "quartile", "median", "p99", "max");
     println!("{}", costs.read.line("read and add up the counters of all CPUs"));
     println!("{}", costs.read_full.line("the same in profile full"));
     println!("{}", costs.step.line("model"));
@@ -164,13 +164,13 @@ fn print(costs: &Costs, [stalled, behind]: &[Times; 2]) -> bool {
     }
     println!("{}", stalled.line("key to frame, nothing comes (elapsed)"));
     println!("{}", behind.line("key to frame, behind an interval (elapsed)"));
-    let frame = costs.frames.iter().map(Times::median).fold(0.0, f64::max);
-    let counters = costs.read.median() + costs.step.median() + costs.push.median() + frame;
+    let frame = costs.frames.iter().map(Times::quartile).fold(0.0, f64::max);
+    let counters = costs.read.quartile() + costs.step.quartile() + costs.push.quartile() + frame;
     // What looking may take is the source's choice.
     let looking = (1000.0 * SHARE - counters).max(1000.0 * LEAST_FOR_LOOKING);
-    let work = counters + looking + costs.learn.median() / LOOK as f64;
-    println!("{:44} {counters:8.2}                   ms", "all of these in a second");
-    let key = stalled.median().max(behind.median());
+    let work = counters + looking + costs.learn.quartile() / LOOK as f64;
+    println!("{:44} {counters:8.2}                            ms", "all of these in a second");
+    let key = stalled.quartile().max(behind.quartile());
     let verdicts = [
         ("longest frame", frame, FRAME, "ms"),
         ("a second's work, devices and space included", work, WORK, "ms"),
