@@ -2,7 +2,7 @@
 # The lab's loads, until somebody ends them. `lab-load mixed`: disk, network, and a device whose driver maps many sizes.
 # `lab-load filling SECONDS`: beside that, the disk's space below 4 GiB fills up. What stays are buffers of 384 KiB, as of a
 # driver that never gives them back: each takes an aligned block of 512 KiB and leaves a hole for small requests only. In
-# the end half a megabyte is nowhere, although a quarter of the space is free.
+# the end half a megabyte is nowhere, although a fifth of the space is free.
 
 DISK=00:04.0
 
@@ -39,6 +39,8 @@ filling() {
 		held=$due
 	done
 	tell "fill32 dev=$DISK size=384K keep=buffers"
+	# Many small ones in the holes: they are what a search in vain walks past.
+	tell "hold dev=$DISK size=4K count=20000 keep=small"
 }
 
 "$@"

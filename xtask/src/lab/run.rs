@@ -57,6 +57,9 @@ pub(crate) fn boot(kernel: &Kernel, spec: &GuestSpec, accel: Accel, image: &[u8]
     let _signals = signals::Watch::start();
     let raw = if spec.io == Io::Terminal { Some(RawMode::enter()?) } else { None };
     let result = Guest::start(kernel, spec, accel, image)?.watch(spec);
+    if raw.is_some() && result.is_err() {
+        terminal::clear_up();
+    }
     drop(raw);
     result
 }

@@ -39,6 +39,13 @@ impl Drop for RawMode {
     }
 }
 
+/// What a program in the guest would have done at its end, had it come to that: the other screen is left, the cursor is
+/// seen, the mouse is the terminal's own.
+pub(crate) fn clear_up() {
+    let _ = std::io::stdout().write_all(b"\x1b[?1006l\x1b[?1000l\x1b[?1049l\x1b[?25h\x1b[0m\r\n");
+    let _ = std::io::stdout().flush();
+}
+
 /// Size and kind of the user's terminal.
 pub(crate) fn describe() -> Terminal {
     // SAFETY: an all-zero winsize is a valid value, and the pointer is live.
