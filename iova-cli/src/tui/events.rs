@@ -114,7 +114,7 @@ mod tests {
 
     fn step(ns: u64, incidents: Vec<Incident>) -> Step {
         let report = fixtures::cliff();
-        Step { ns, interval: report.clone(), lately: report, incidents }
+        Step { ns, interval: report.clone(), lately: report.into(), incidents }
     }
 
     fn push(events: &mut Events, step: &Step) {

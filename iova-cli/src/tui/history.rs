@@ -2,17 +2,20 @@
 
 use super::columns::{self, COLUMNS, COUNT};
 use super::events::Events;
+use super::packed::{Heat, Packed};
 use iova_core::finding::{Finding, Severity};
-use iova_core::model::{Bucket, Device, Step};
+use iova_core::model::{Device, Step};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Rows of a heatmap: powers of two from 128 ns on; the first and the last hold all that is beyond.
 pub(crate) const HEAT_ROWS: usize = 20;
 /// log2 of where the second row begins.
 const FIRST_BIT: u32 = 7;
 
-/// Intervals that are kept. A row is 184 bytes, so 200 devices take 21 MiB, and 20 devices two.
+/// Intervals that are kept. A row is 96 bytes, so 200 devices take 11 MiB, and 20 devices one.
 const KEPT: usize = 600;
 
 /// A thing that is wrong is kept once for so long, in a past whose figures are those of ten to twenty seconds anyway.
@@ -33,47 +36,32 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub(crate) fn of(device: &Device) -> Self {
-        let policy = match (&device.policy.set, device.policy.state) {
-            (Some(set), Some(state)) if set != "stock" || state != "idle" => format!("{set} {state}"),
-            _ => device.policy.configured.unwrap_or("-").to_owned(),
-        };
         Self {
             bdf: device.bdf.clone(),
-            name: device.functions.first().unwrap_or(&device.name).clone(),
-            driver: device.driver.clone().unwrap_or_else(|| "-".to_owned()),
-            policy,
+            name: name(device).to_owned(),
+            driver: driver(device).to_owned(),
+            policy: policy(device).into_owned(),
         }
+    }
+
+    /// The same question without making one: nearly always the answer is yes.
+    fn is_of(&self, device: &Device) -> bool {
+        self.name == name(device) && self.driver == driver(device) && self.policy == policy(device)
     }
 }
 
-/// One column of a heatmap: how many per row. Kept as logarithms in a byte each, at most 5 % off: half a million columns
-/// are kept, and colours tell less than that.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Heat([u8; HEAT_ROWS]);
+fn name(device: &Device) -> &str {
+    device.functions.first().unwrap_or(&device.name)
+}
 
-impl Heat {
-    /// Steps per power of two.
-    const STEPS: f64 = 7.0;
+fn driver(device: &Device) -> &str {
+    device.driver.as_deref().unwrap_or("-")
+}
 
-    pub(crate) fn of(buckets: &[Bucket]) -> Self {
-        let mut rows = [0_u64; HEAT_ROWS];
-        for bucket in buckets {
-            if let Some(row) = rows.get_mut(heat_row(bucket.from_ns)) {
-                *row = row.saturating_add(bucket.count);
-            }
-        }
-        Self(rows.map(|count| match count {
-            0 => 0,
-            count => ((count as f64).log2() * Self::STEPS).round() as u8 + 1,
-        }))
-    }
-
-    /// How many are in a row; 0 for a row that there is not.
-    pub(crate) fn count(&self, row: usize) -> f64 {
-        match self.0.get(row) {
-            None | Some(0) => 0.0,
-            Some(&code) => (f64::from(code - 1) / Self::STEPS).exp2(),
-        }
+fn policy(device: &Device) -> Cow<'_, str> {
+    match (&device.policy.set, device.policy.state) {
+        (Some(set), Some(state)) if set != "stock" || state != "idle" => format!("{set} {state}").into(),
+        _ => device.policy.configured.unwrap_or("-").into(),
     }
 }
 
@@ -81,8 +69,8 @@ impl Heat {
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) who: Rc<Identity>,
-    /// A value per column, shown or not: who chooses another one sees its past. NaN if unknown. Three digits are shown.
-    values: [f32; COUNT],
+    /// A value per column, shown or not: who chooses another one sees its past.
+    values: [Packed; COUNT],
     /// Timed allocations, and timed frees.
     pub(crate) heat: Heat,
     pub(crate) free_heat: Heat,
@@ -94,7 +82,7 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn value(&self, column: usize) -> Option<f64> {
-        self.values.get(column).map(|&value| f64::from(value)).filter(|value| !value.is_nan())
+        self.values.get(column).and_then(|packed| packed.value())
     }
 
     /// The value of the column that shows a metric.
@@ -132,6 +120,8 @@ type Wrong = (&'static str, Severity, Option<String>, Option<u32>);
 #[derive(Debug, Default)]
 pub(crate) struct History {
     moments: VecDeque<Moment>,
+    /// All findings of the newest.
+    wrong: Vec<Rc<Finding>>,
     /// The whole figures of the newest.
     pub(crate) newest: Option<Step>,
     /// What rarely happens.
@@ -150,7 +140,13 @@ impl History {
         self.events.push(&step, &devices, self.moments.front().map_or(0, |oldest| oldest.ns));
         self.thin_out();
         let last = self.moments.back();
-        let findings = step.lately.findings.iter().cloned().map(Rc::new).collect();
+        // The same report for two intervals has the same findings.
+        let same = self.newest.as_ref().filter(|newest| Arc::ptr_eq(&newest.lately, &step.lately));
+        let findings = match (same, self.wrong.is_empty()) {
+            (Some(_), false) => self.wrong.clone(),
+            _ => step.lately.findings.iter().cloned().map(Rc::new).collect(),
+        };
+        self.wrong.clone_from(&findings);
         let notes = shared(last.map(|last| &last.notes), &step.lately.quality.notes);
         let added_ns = step.interval.quality.added_ns_per_alloc.or(last.and_then(|last| last.added_ns));
         self.moments.push_back(Moment { ns: step.ns, rows, findings, notes, own_cpu, added_ns });
@@ -179,7 +175,7 @@ impl History {
         let value = |column: usize| COLUMNS.get(column).and_then(|column| column.value(device, seconds));
         Row {
             who: self.identity(device),
-            values: std::array::from_fn(|column| value(column).map_or(f32::NAN, |value| value as f32)),
+            values: std::array::from_fn(|column| Packed::of(value(column))),
             heat: Heat::of(&device.alloc.latency_ns.buckets),
             free_heat: Heat::of(&device.free.latency_ns.buckets),
             active: device.active(),
@@ -188,13 +184,10 @@ impl History {
     }
 
     fn identity(&mut self, device: &Device) -> Rc<Identity> {
-        let now = Identity::of(device);
-        if let Some(known) = self.known.get(&now.bdf)
-            && **known == now
-        {
+        if let Some(known) = self.known.get(&device.bdf).filter(|known| known.is_of(device)) {
             return Rc::clone(known);
         }
-        let identity = Rc::new(now);
+        let identity = Rc::new(Identity::of(device));
         self.known.insert(identity.bdf.clone(), Rc::clone(&identity));
         identity
     }
@@ -223,7 +216,8 @@ fn shared<T: Clone + PartialEq>(last: Option<&Rc<Vec<T>>>, now: &Vec<T>) -> Rc<V
     }
 }
 
-fn heat_row(ns: u64) -> usize {
+/// The row of the heatmap that a latency is in.
+pub(super) fn heat_row(ns: u64) -> usize {
     let bits = ns.max(1).ilog2().saturating_sub(FIRST_BIT - 1) as usize;
     bits.min(HEAT_ROWS - 1)
 }
@@ -238,28 +232,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_keeps_its_counts_nearly() {
-        for count in [1, 2, 3, 1000, 212_400, u64::from(u32::MAX)] {
-            let heat = Heat::of(&[Bucket { from_ns: 300, count }]);
-            let error = heat.count(heat_row(300)) / count as f64 - 1.0;
-            assert!(error.abs() < 0.055, "{count}: {error}");
-            assert_eq!((heat.count(0), heat.count(99)), (0.0, 0.0));
-        }
-    }
-
-    #[test]
-    fn a_row_is_small() {
-        // 200 devices for 600 intervals have to stay far below 40 MiB.
-        assert!(size_of::<Row>() * 200 * KEPT < 22 << 20, "{}", size_of::<Row>());
-    }
-
-    #[test]
     fn past_moments_share_what_is_wrong() {
         let report = crate::render::fixtures::cliff();
         let mut history = History::default();
         for second in 0..30 {
             let ns = second * 1_000_000_000;
-            let (interval, lately) = (report.clone(), report.clone());
+            let (interval, lately) = (report.clone(), report.clone().into());
             history.push(Step { ns, interval, lately, incidents: Vec::new() }, None);
         }
         let first = |back: usize| Rc::clone(&history.back(back).unwrap().findings[0]);

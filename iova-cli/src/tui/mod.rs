@@ -12,6 +12,7 @@ mod habits;
 mod history;
 mod keys;
 mod layout;
+mod packed;
 mod pane;
 mod pointer;
 mod sort;

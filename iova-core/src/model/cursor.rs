@@ -1,7 +1,7 @@
 //! Going along with a host: what the last interval brought, and what is wrong lately. Live or from a recording.
 
 use super::incident::{self, Incident};
-use super::last::Last;
+use super::last::{Delta, Last};
 use super::quality::Unknown;
 use super::report::{Figures, HostFigures, Report};
 use super::track::Model;
@@ -15,6 +15,10 @@ use std::time::Duration;
 /// Findings look back at least this far, and at most twice as far: one interval alone says little, and what was wrong
 /// a minute ago is not wrong now.
 const LATELY: Duration = Duration::from_secs(10);
+/// They are made anew no more often than this: on a host with hundreds of devices they are half of the work.
+const RENEWED: Duration = Duration::from_millis(1900);
+/// A report about the past looks back at least this far, and at most twice as far.
+const LONG: Duration = Duration::from_secs(300);
 
 /// What one step brought.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,8 +27,8 @@ pub struct Step {
     pub ns: u64,
     /// The last interval; without findings.
     pub interval: Report,
-    /// The last ten to twenty seconds; its findings are those to show.
-    pub lately: Report,
+    /// The last ten to twenty seconds, made anew every two; its findings are those to show.
+    pub lately: Arc<Report>,
     /// The rare events of the interval, oldest first.
     pub incidents: Vec<Incident>,
 }
@@ -34,16 +38,50 @@ pub struct Step {
 pub struct Cursor {
     host: HostFigures,
     profile: String,
-    inventory: Inventory,
+    inventory: Arc<Inventory>,
     snapshot: Option<Snapshot>,
     unknown: Vec<Unknown>,
     /// BDFs; empty for all.
     wanted: Vec<String>,
     last: Last,
     interval: Model,
-    /// Older and younger. The older one speaks; when the younger one has seen enough, it takes over.
-    lately: [Model; 2],
+    lately: Window,
+    /// For a report about the past.
+    long: Window,
+    /// What was last said about `lately`.
+    said: Option<(u64, Arc<Report>)>,
+}
+
+/// The last so many seconds, to twice as many.
+#[derive(Debug)]
+struct Window {
+    length: Duration,
+    /// The one that speaks; when the younger one has seen enough, that takes over.
+    older: Model,
+    younger: Model,
     young_since: u64,
+}
+
+impl Window {
+    fn new(length: Duration, begin: impl Fn() -> Model, ns: u64) -> Self {
+        Self { length, older: begin(), younger: begin(), young_since: ns }
+    }
+
+    fn models(&mut self) -> [&mut Model; 2] {
+        [&mut self.older, &mut self.younger]
+    }
+
+    fn add(&mut self, delta: &Delta) {
+        self.models().into_iter().for_each(|model| model.add(Cow::Borrowed(delta)));
+    }
+
+    /// To be called behind each step, when the figures have been taken.
+    fn move_on(&mut self, ns: u64, begin: impl FnOnce() -> Model) {
+        if Duration::from_nanos(ns.saturating_sub(self.young_since)) >= self.length {
+            self.young_since = ns;
+            self.older = std::mem::replace(&mut self.younger, begin());
+        }
+    }
 }
 
 impl Cursor {
@@ -57,12 +95,14 @@ impl Cursor {
         first: Sample,
     ) -> Self {
         let last = Last::new(first);
-        let start = || snapshot.as_ref().map(without_maps);
+        let inventory = Arc::new(inventory);
         let model = |start: Option<Snapshot>| begin(&inventory, start, &unknown, &last);
+        let whole = || model(snapshot.as_ref().map(without_maps));
         Self {
             interval: model(None),
-            lately: [model(start()), model(start())],
-            young_since: last.ns,
+            lately: Window::new(LATELY, whole, last.ns),
+            long: Window::new(LONG, whole, last.ns),
+            said: None,
             last,
             host,
             profile,
@@ -81,11 +121,10 @@ impl Cursor {
 
     /// What is there now: devices come and go, and the space changes.
     pub fn learn(&mut self, inventory: Inventory, snapshot: Option<Snapshot>) {
-        for model in &mut self.lately {
-            model.learn(inventory.clone());
-        }
+        let models = self.lately.models().into_iter().chain(self.long.models());
+        models.for_each(|model| model.learn(inventory.clone()));
         self.interval.learn(inventory.clone());
-        self.inventory = inventory;
+        self.inventory = Arc::new(inventory);
         self.snapshot = snapshot.or(self.snapshot.take());
     }
 
@@ -93,23 +132,39 @@ impl Cursor {
     pub fn step(&mut self, now: Sample) -> Step {
         let delta = self.last.step(now);
         let ns = delta.ns;
-        self.lately.iter_mut().for_each(|model| model.add(Cow::Borrowed(&delta)));
+        self.lately.add(&delta);
+        self.long.add(&delta);
         let events = delta.events.clone();
         self.interval.add(Cow::Owned(delta));
         let incidents = self.incidents(&events);
         let (host, profile) = (self.host.clone(), self.profile.clone());
         let interval = Report::without_findings(host, profile, self.figures(&self.interval));
-        let (host, profile) = (self.host.clone(), self.profile.clone());
-        let lately = Report::new(host, profile, self.figures(&self.lately[0]));
-        let step = Step { ns, interval, lately, incidents };
+        let step = Step { ns, interval, lately: self.say(ns), incidents };
         self.interval = begin(&self.inventory, None, &self.unknown, &self.last);
-        if Duration::from_nanos(ns.saturating_sub(self.young_since)) >= LATELY {
-            self.young_since = ns;
-            self.lately.swap(0, 1);
-            self.lately[1] =
-                begin(&self.inventory, self.snapshot.as_ref().map(without_maps), &self.unknown, &self.last);
-        }
+        let Self { inventory, snapshot, unknown, last, .. } = self;
+        let whole = || begin(inventory, snapshot.as_ref().map(without_maps), unknown, last);
+        self.lately.move_on(ns, whole);
+        self.long.move_on(ns, whole);
         step
+    }
+
+    /// A report about the last five to ten minutes, or since the beginning.
+    pub fn long(&self) -> Report {
+        Report::new(self.host.clone(), self.profile.clone(), self.figures(&self.long.older))
+    }
+
+    /// What was lately, as said before if that is not long ago.
+    fn say(&mut self, ns: u64) -> Arc<Report> {
+        let fresh = |since: u64| Duration::from_nanos(ns.saturating_sub(since)) < RENEWED;
+        if let Some((since, said)) = &self.said
+            && fresh(*since)
+        {
+            return Arc::clone(said);
+        }
+        let figures = self.figures(&self.lately.older);
+        let report = Arc::new(Report::new(self.host.clone(), self.profile.clone(), figures));
+        self.said = Some((ns, Arc::clone(&report)));
+        report
     }
 
     fn incidents(&self, events: &[Event]) -> Vec<Incident> {
@@ -134,8 +189,8 @@ fn without_maps(snapshot: &Snapshot) -> Snapshot {
     Snapshot { ns: snapshot.ns, domains, missing: Vec::new() }
 }
 
-fn begin(inventory: &Inventory, start: Option<Snapshot>, unknown: &[Unknown], last: &Last) -> Model {
-    let mut model = Model::after(inventory.clone(), start, last);
+fn begin(inventory: &Arc<Inventory>, start: Option<Snapshot>, unknown: &[Unknown], last: &Last) -> Model {
+    let mut model = Model::after(Arc::clone(inventory), start, last);
     for unknown in unknown {
         model.unknown(unknown.metric.clone(), unknown.why.clone());
     }
@@ -173,7 +228,8 @@ mod tests {
             let step = cursor.step(times(second));
             assert_eq!(step.ns, second * SECOND);
             assert_eq!(step.interval.devices[0].alloc.per_second, Some(1010.0), "second {second}");
-            assert_eq!(step.lately.devices[0].alloc.count, 1010 * second);
+            // Made anew in the first second and in the third.
+            assert_eq!(step.lately.devices[0].alloc.count, if second < 3 { 1010 } else { 3030 });
             assert!(step.interval.devices[0].low_space.pressure.is_some());
         }
     }
@@ -192,6 +248,18 @@ mod tests {
         let now = Sample { events: vec![event], ..times(1) };
         assert_eq!(cursor().step(now.clone()).incidents.len(), 1);
         assert_eq!(cursor().only(vec!["0000:00:05.0".into()]).step(now).incidents, []);
+    }
+
+    #[test]
+    fn a_long_report_is_five_to_ten_minutes() {
+        let mut cursor = cursor();
+        let mut spans = Vec::new();
+        for second in (10..=1800).step_by(10) {
+            cursor.step(times(second));
+            spans.push(cursor.long().duration_s);
+        }
+        assert_eq!(spans[0], 10.0);
+        assert!(spans[60..].iter().all(|span| (300.0..=600.0).contains(span)), "{spans:?}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::sample::{DeviceCounters, DomainCounters, Event, Histogram, Quality, S
 use crate::snapshot::Snapshot;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Faults kept in detail per device; the rest is counted.
 const FAULTS_KEPT: usize = 8;
@@ -60,7 +61,8 @@ struct Seen {
 /// The model of one interval.
 #[derive(Debug)]
 pub struct Model {
-    pub(super) inventory: Inventory,
+    /// Shared with the models of other stretches, until one learns more.
+    pub(super) inventory: Arc<Inventory>,
     pub(super) start: Option<Snapshot>,
     pub(super) removed: BTreeSet<usize>,
     pub(super) added: BTreeSet<usize>,
@@ -88,12 +90,12 @@ impl Model {
     /// Starts an interval at `first`; what was counted before it does not count.
     pub fn new(inventory: Inventory, start: Option<Snapshot>, first: Sample) -> Self {
         let last = Last::new(first);
-        let model = Self::after(inventory, start, &last);
+        let model = Self::after(Arc::new(inventory), start, &last);
         Self { last, ..model }
     }
 
     /// Starts an interval after the reading `last`, for [`Model::add`] only.
-    pub(super) fn after(inventory: Inventory, start: Option<Snapshot>, last: &Last) -> Self {
+    pub(super) fn after(inventory: Arc<Inventory>, start: Option<Snapshot>, last: &Last) -> Self {
         let seen = |device: &DeviceCounters| Seen { gone: device.gone, group: device.group, sum: None };
         Self {
             inventory,
@@ -170,18 +172,19 @@ impl Model {
     /// changed (a mask, the policy) the end counts, as it does for the space.
     pub fn learn(&mut self, end: Inventory) {
         let start = self.inventory.devices.len();
+        let mut ours = Arc::clone(&self.inventory);
+        let devices = &mut Arc::make_mut(&mut ours).devices;
         let mut still_there = BTreeSet::new();
         for mut now in end.devices {
-            let known = self.inventory.devices[..start]
-                .iter()
-                .position(|before| same(before, &now) && !self.was_removed(before));
+            let known =
+                devices[..start].iter().position(|before| same(before, &now) && !self.was_removed(before));
             let Some(index) = known else {
-                self.added.insert(self.inventory.devices.len());
-                self.inventory.devices.push(now);
+                self.added.insert(devices.len());
+                devices.push(now);
                 continue;
             };
             still_there.insert(index);
-            let before = &mut self.inventory.devices[index];
+            let before = &mut devices[index];
             (now.dev, now.iovad) = (now.dev.or(before.dev), now.iovad.or(before.iovad));
             if (before.configured, now.configured)
                 == (Some(Configured::SacFirst), Some(Configured::FullRange))
@@ -190,6 +193,7 @@ impl Model {
             }
             *before = now;
         }
+        self.inventory = ours;
         self.removed = (0..start).filter(|index| !still_there.contains(index)).collect();
     }
 

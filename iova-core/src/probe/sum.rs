@@ -14,6 +14,10 @@ pub(super) trait Counters: Copy {
 const NO_LATENCY: Latency = Latency { sum: 0, max: 0, buckets: [0; BUCKETS], pad: 0 };
 
 fn add_latency(total: &mut Latency, cpu: &Latency) {
+    // A CPU that timed nothing; samples of 0 ns leave only their bucket.
+    if cpu.sum == 0 && cpu.buckets.first() == Some(&0) {
+        return;
+    }
     total.sum += cpu.sum;
     total.max = total.max.max(cpu.max);
     for (total, cpu) in total.buckets.iter_mut().zip(&cpu.buckets) {

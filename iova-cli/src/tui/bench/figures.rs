@@ -23,6 +23,11 @@ impl Times {
         self.at(0.25)
     }
 
+    /// Two after each other, and half of that: what is done every other time counts half.
+    pub(super) fn in_pairs(self) -> Self {
+        Self(self.0.chunks_exact(2).map(|pair| pair.iter().sum::<f64>() / 2.0).collect())
+    }
+
     pub(super) fn line(&self, name: &str) -> String {
         let [quartile, median, slow, max] = [0.25, 0.5, 0.99, 1.0].map(|share| self.at(share));
         format!("{name:44} {quartile:8.2} {median:8.2} {slow:8.2} {max:8.2} ms")

@@ -117,7 +117,9 @@ fn watch(costs: &mut Costs) -> io::Result<()> {
     costs.memory = memory("VmHWM");
     costs.findings = state.moment().map_or(0, |moment| moment.findings.len());
     let source = source.join().map_err(|_| io::Error::other("the source has panicked"))?;
-    (costs.step, costs.learn) = source?;
+    let (steps, learns) = source?;
+    (costs.step, costs.learn) = (steps.in_pairs(), learns);
+    costs.push = std::mem::take(&mut costs.push).in_pairs();
     Ok(())
 }
 

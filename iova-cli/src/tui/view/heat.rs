@@ -1,6 +1,7 @@
 //! Latency over time: columns are intervals, rows are powers of two, colour is how many.
 
-use super::super::history::{HEAT_ROWS, Heat, heat_from};
+use super::super::history::{HEAT_ROWS, heat_from};
+use super::super::packed::Heat;
 use super::super::theme::Role;
 use super::pen::Pen;
 use iova_core::metric::Unit;

@@ -31,8 +31,12 @@ pub(super) fn watched(report: &Report) -> State {
             device.low_space.pressure =
                 device.low_space.pressure.map(|pressure| pressure * (second + 20) as f64 / 50.0);
         }
-        let step =
-            Step { ns, interval: report.clone(), lately: report.clone(), incidents: fixtures::incidents(ns) };
+        let step = Step {
+            ns,
+            interval: report.clone(),
+            lately: report.clone().into(),
+            incidents: fixtures::incidents(ns),
+        };
         state.push(step, Some(0.004));
     }
     state
@@ -171,7 +175,10 @@ fn what_an_allocation_takes_longer_is_shown_until_it_is_measured_again() {
     weighed.quality.added_ns_per_alloc = Some(412.0);
     let mut state = State::default();
     for (ns, report) in [(1, weighed), (2, fixtures::healthy())] {
-        state.push(Step { ns, interval: report.clone(), lately: report, incidents: Vec::new() }, Some(0.004));
+        state.push(
+            Step { ns, interval: report.clone(), lately: report.into(), incidents: Vec::new() },
+            Some(0.004),
+        );
     }
     let shown = screen(&state, SIZES[1], UNICODE);
     assert!(shown.contains("iova: 0.4% CPU, +412ns per allocation, "), "{shown}");
@@ -224,7 +231,8 @@ fn hostile_text_in_the_panes_stays_in_its_place() {
         device.policy.state = Some("active");
         device.slow_calls.iter_mut().for_each(|call| call.stack = vec![EVIL.into(); 3]);
     }
-    let step = Step { ns: 31_000_000_000, interval: report.clone(), lately: report, incidents: Vec::new() };
+    let step =
+        Step { ns: 31_000_000_000, interval: report.clone(), lately: report.into(), incidents: Vec::new() };
     state.push(step, None);
     press(&mut state, &[Key::Down, Key::Enter]);
     for _ in Pane::ALL {
@@ -261,7 +269,8 @@ fn what_is_paused_stays_while_new_intervals_come() {
     press(&mut state, &[Key::Char('[')]);
     let shown = state.moment().map(|moment| moment.ns);
     assert_eq!(shown, Some(29_000_000_000));
-    let step = Step { ns: 31_000_000_000, interval: report.clone(), lately: report, incidents: Vec::new() };
+    let step =
+        Step { ns: 31_000_000_000, interval: report.clone(), lately: report.into(), incidents: Vec::new() };
     state.push(step, None);
     assert_eq!(state.moment().map(|moment| moment.ns), shown);
     press(&mut state, &[Key::Char('p')]);
