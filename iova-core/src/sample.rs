@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// empty, each its index and its count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
-    /// Samples per bucket; always [`hist::BUCKETS`] long.
+    /// Samples per bucket; [`hist::BUCKETS`] of them in a reading, up to the last that holds something in a difference.
     pub buckets: Vec<u64>,
     /// Sum of all samples, ns.
     pub sum: u64,

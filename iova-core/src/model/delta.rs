@@ -36,13 +36,20 @@ impl Counters for u64 {
 
 impl Counters for Histogram {
     fn since(&self, earlier: &Self) -> Self {
-        let pairs = self.buckets.iter().zip(&earlier.buckets);
-        let buckets: Vec<u64> = pairs.map(|(now, then)| now.since(then)).collect();
+        let then = earlier.buckets.iter().chain(std::iter::repeat(&0));
+        let mut buckets: Vec<u64> =
+            self.buckets.iter().zip(then).map(|(now, then)| now.since(then)).collect();
+        // What nobody was slow enough for is not kept: there are thousands of these.
+        buckets.truncate(buckets.iter().rposition(|&count| count > 0).map_or(0, |last| last + 1));
+        buckets.shrink_to_fit();
         let max = if self.max > earlier.max { self.max } else { upper_edge(&buckets).min(self.max) };
         Self { buckets, sum: self.sum.since(&earlier.sum), max }
     }
 
     fn add(&mut self, more: &Self) {
+        if self.buckets.len() < more.buckets.len() {
+            self.buckets.resize(more.buckets.len(), 0);
+        }
         for (sum, more) in self.buckets.iter_mut().zip(&more.buckets) {
             sum.add(more);
         }

@@ -167,15 +167,17 @@ fn print(costs: &Costs, [stalled, behind]: &[Times; 2]) -> bool {
     println!("{}", stalled.line("key to frame, nothing comes (elapsed)"));
     println!("{}", behind.line("key to frame, behind an interval (elapsed)"));
     let frame = costs.frames.iter().map(Times::quartile).fold(0.0, f64::max);
-    let counters = costs.read.quartile() + costs.step.quartile() + costs.push.quartile() + frame;
+    let screen = costs.step.quartile() + costs.push.quartile() + frame;
+    let counters = costs.read.quartile() + screen;
     // What looking may take is the source's choice.
     let looking = (1000.0 * SHARE - counters).max(1000.0 * LEAST_FOR_LOOKING);
-    let work = counters + looking + costs.learn.quartile() / LOOK as f64;
-    println!("{:44} {counters:8.2}                            ms", "all of these in a second");
+    let learning = looking + costs.learn.quartile() / LOOK as f64;
+    let (work, whole) = (screen + learning, counters + learning);
+    println!("{:44} {whole:8.2}                            ms", "a second's work, reading included");
     let key = stalled.quartile().max(behind.quartile());
     let verdicts = [
         ("longest frame", frame, FRAME, "ms"),
-        ("a second's work, devices and space included", work, WORK, "ms"),
+        ("a second's work on samples, and looking", work, WORK, "ms"),
         ("memory after ten minutes (VmHWM)", costs.memory, MEMORY, "MiB"),
         ("key to frame", key, KEY, "ms"),
     ];
