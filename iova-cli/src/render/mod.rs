@@ -7,6 +7,7 @@ mod json;
 pub(crate) mod low_map;
 pub(crate) mod phase;
 mod text;
+pub(crate) mod when;
 
 pub(crate) use clean::clean;
 pub(crate) use json::Json;

@@ -2,7 +2,7 @@
 
 use super::columns::{COLUMNS, Column};
 use super::history::Identity;
-use super::source::{Feed, Plan, Reading};
+use super::source::{Feed, Goods, Order, Plan, Reading};
 use crate::args::Format;
 use crate::exit::{Exit, Stop};
 use crate::output;
@@ -21,13 +21,14 @@ pub(crate) fn batch(plan: &Plan, count: Option<u64>, format: Format, term: Term)
     let (stop, stopped) = mpsc::channel();
     std::thread::spawn(move || {
         while !matches!(signals.wait(Instant::now() + Duration::from_secs(3600)), Wake::Ended { .. }) {}
-        let _ = stop.send(());
+        let _ = stop.send(Order::Stop);
     });
     let columns: Vec<&Column> =
         plan.habits.columns.iter().filter_map(|&column| COLUMNS.get(column)).collect();
     let mut left = count;
     let mut failed = None;
-    feed.run(&stopped, |reading| {
+    feed.run(&stopped, |goods| {
+        let Goods::Reading(reading) = goods else { return true };
         let printed = text(&reading, &columns, format, term).and_then(|text| output::print(&text));
         failed = printed.err();
         left = left.map(|left| left.saturating_sub(1));

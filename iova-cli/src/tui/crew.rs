@@ -1,10 +1,13 @@
 //! Who carries wishes out: other processes of this program. A trial has a process of its own, because what protects data
 //! must not wait for a screen; it ends with its input, however this process ends.
 
-use super::News;
 use super::desk::{Answer, Plan, Wish};
+use super::source::Order;
+use super::{News, export};
+use crate::args::Format;
 use crate::commands::policy::{Summary, Told};
 use crate::signals;
+use iova_core::model::Report;
 use serde::Deserialize;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -18,13 +21,30 @@ const COMPLAINT: u64 = 16 << 10;
 
 pub(super) struct Crew {
     tell: Sender<News>,
+    /// To the source.
+    orders: Sender<Order>,
+    unicode: bool,
+    /// The format of a report that is on its way.
+    format: Format,
     /// The trial's input: its end is a no.
     trial: Option<ChildStdin>,
 }
 
 impl Crew {
-    pub(super) fn new(tell: Sender<News>) -> Self {
-        Self { tell, trial: None }
+    pub(super) fn new(tell: Sender<News>, orders: Sender<Order>, unicode: bool) -> Self {
+        Self { tell, orders, unicode, format: Format::Text, trial: None }
+    }
+
+    /// Asks for a report of the last minutes.
+    pub(super) fn report(&mut self, format: Format) {
+        self.format = format;
+        let _ = self.orders.send(Order::Report);
+    }
+
+    /// Writes it; not here, because the disk may be the device in trouble.
+    pub(super) fn write(&self, report: Box<Report>) {
+        let (format, unicode) = (self.format, self.unicode);
+        self.ask(move || Answer::Written(export::write(&report, format, unicode)));
     }
 
     pub(super) fn carry_out(&mut self, wish: Wish) {

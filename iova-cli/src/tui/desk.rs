@@ -52,6 +52,8 @@ pub(crate) enum Answer {
     /// There is no trial (any more), for this reason.
     NoTrial(String),
     Reverted(String),
+    /// Where a report is, or why nowhere.
+    Written(String),
 }
 
 /// How far it has come.
@@ -245,6 +247,8 @@ impl Desk {
                     self.stage = Stage::Planned(plan);
                 }
             }
+            // The state shows it.
+            Answer::Written(_) => {}
             Answer::Reverted(sentence) => self.stage = Stage::Said(sentence),
             Answer::Trial(told) => self.told(told),
             Answer::NoTrial(why) => self.end(Err(why)),

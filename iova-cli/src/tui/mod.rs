@@ -8,6 +8,7 @@ pub(crate) mod config;
 mod crew;
 mod desk;
 mod events;
+mod export;
 mod habits;
 mod history;
 mod keys;
@@ -35,8 +36,9 @@ use crate::output;
 use crate::signals::{Signals, Wake};
 use crate::term::Term;
 use crew::Crew;
+use iova_core::model::Report;
 use ratatui::crossterm::event;
-use source::{Feed, Reading};
+use source::{Feed, Goods, Reading};
 use state::State;
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -58,6 +60,8 @@ enum News {
     Signal,
     /// What came of a wish.
     Answer(desk::Answer),
+    /// The last minutes, to be written.
+    Report(Box<Report>),
 }
 
 /// Shows the screen until the user has seen enough.
@@ -66,14 +70,20 @@ pub(crate) fn run(plan: &Plan, term: Term) -> Result<Exit, Stop> {
     let signals = Signals::block_for_trial().map_err(|error| Stop::internal(format!("signals: {error}")))?;
     let feed = Feed::start(plan)?;
     let (tell, news) = mpsc::channel();
-    let (stop, stopped) = mpsc::channel();
+    let (order, orders) = mpsc::channel();
     let mut screen = Taken::take(plan.habits.mouse)
         .map_err(|error| Stop::unusable(format!("the terminal can't be used ({error}): try --batch")))?;
     listen(&tell, signals);
-    let mut crew = Crew::new(tell.clone());
+    let mut crew = Crew::new(tell.clone(), order, term.unicode);
     let source = std::thread::spawn(move || {
         let readings = tell.clone();
-        let over = feed.run(&stopped, |reading| readings.send(News::Reading(Box::new(reading))).is_ok());
+        let over = feed.run(&orders, |goods| {
+            let news = match goods {
+                Goods::Reading(reading) => News::Reading(reading),
+                Goods::Report(report) => News::Report(report),
+            };
+            readings.send(news).is_ok()
+        });
         let _ = tell.send(News::Over(over));
     });
     let mut state = State::new(plan.habits.clone(), plan.read_only);
@@ -81,7 +91,8 @@ pub(crate) fn run(plan: &Plan, term: Term) -> Result<Exit, Stop> {
     let result = show(draw, &news, plan.interval, &mut state, &mut crew);
     drop(screen);
     end_trial(&mut state, &news, &mut crew);
-    drop(stop);
+    // Its orders end with it.
+    drop(crew);
     // Detaches the probes.
     let _ = source.join();
     result
@@ -173,6 +184,7 @@ fn show(
                 return Err(Stop::unusable(format!("the keyboard is gone: {error}")));
             }
             Ok(News::Answer(answer)) => state.hear(answer),
+            Ok(News::Report(report)) => crew.write(report),
             Ok(News::Over(Err(stop))) => return Err(stop),
             Ok(News::Over(Ok(())) | News::Signal) | Err(RecvTimeoutError::Disconnected) => {
                 return Ok(Exit::Done);
@@ -184,6 +196,7 @@ fn show(
             state.trouble = Some(format!("nothing new for {seconds} s: the probes are not read"));
         }
         state.desk.wishes().into_iter().for_each(|wish| crew.carry_out(wish));
+        state.export.take().into_iter().for_each(|format| crew.report(format));
         if state.over {
             return Ok(Exit::Done);
         }

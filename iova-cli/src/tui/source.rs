@@ -5,7 +5,7 @@ use crate::commands::live::Live;
 use crate::exit::Stop;
 use crate::session::{Source as _, missing, translates};
 use iova_core::inventory::Inventory;
-use iova_core::model::{Cursor, HostFigures, Step};
+use iova_core::model::{Cursor, HostFigures, Report, Step};
 use iova_core::probe::Profile;
 use iova_core::snapshot::Snapshot;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -21,6 +21,20 @@ pub(super) const LEAST_FOR_LOOKING: f64 = 0.001;
 const LOOKING_REST: Duration = Duration::from_millis(900);
 /// Nor less frequent than this: one that took long may have been stopped meanwhile.
 const LOOKING_MOST: Duration = Duration::from_secs(120);
+
+/// What the source is asked for, besides an interval after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Stop,
+    /// A report of the last minutes.
+    Report,
+}
+
+/// What it hands over.
+pub(crate) enum Goods {
+    Reading(Box<Reading>),
+    Report(Box<Report>),
+}
 
 /// What one interval brought.
 pub(crate) struct Reading {
@@ -93,17 +107,22 @@ impl Feed {
     /// Hands over a reading per interval until nobody wants more, or the probes fail.
     pub(crate) fn run(
         mut self,
-        stop: &Receiver<()>,
-        mut hand_over: impl FnMut(Reading) -> bool,
+        orders: &Receiver<Order>,
+        mut hand_over: impl FnMut(Goods) -> bool,
     ) -> Result<(), Stop> {
         let mut next = Instant::now() + self.interval;
         loop {
-            match stop.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Err(RecvTimeoutError::Timeout) => {}
-                Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            }
-            if !hand_over(self.read()?) {
+            let goods = match orders.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Err(RecvTimeoutError::Timeout) => Goods::Reading(Box::new(self.read()?)),
+                Ok(Order::Report) => Goods::Report(Box::new(self.cursor.long())),
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            let is_report = matches!(goods, Goods::Report(_));
+            if !hand_over(goods) {
                 return Ok(());
+            }
+            if is_report {
+                continue;
             }
             // After a pause (suspend, a stopped process) there is nothing to catch up with.
             next = (next + self.interval).max(Instant::now());

@@ -9,6 +9,7 @@ use super::keys::{self, Action, Key, Place};
 use super::layout::{self, Field, Placed};
 use super::pane::Pane;
 use super::window::Window;
+use crate::args::Format;
 use iova_core::model::Step;
 use std::cmp::Ordering;
 
@@ -61,6 +62,10 @@ pub(crate) struct State {
     /// Why nothing new comes.
     pub(crate) trouble: Option<String>,
     pub(crate) desk: Desk,
+    /// A report is wanted.
+    pub(crate) export: Option<Format>,
+    /// A sentence for the last line, until a key is pressed.
+    pub(crate) notice: Option<String>,
     pub(crate) over: bool,
 }
 
@@ -94,6 +99,8 @@ impl State {
             paused: None,
             trouble: None,
             desk: Desk::default(),
+            export: None,
+            notice: None,
             over: false,
         }
     }
@@ -180,6 +187,7 @@ impl State {
     }
 
     pub(crate) fn press(&mut self, key: Key) {
+        self.notice = None;
         if self.desk.sure.is_some() {
             // Ctrl-C again and again shall get out, which is safe: a trial is taken back.
             self.over |= key == Key::Interrupt || self.desk.answer(matches!(key, Key::Char('y' | 'Y')));
@@ -253,6 +261,8 @@ impl State {
             Action::PageDown => self.step(PAGE as isize),
             Action::First => self.step(isize::MIN / 2),
             Action::Last => self.step(isize::MAX / 2),
+            Action::Export => self.want(Format::Text),
+            Action::ExportJson => self.want(Format::Json),
             Action::Policy => self.open_desk(),
             Action::Explain => self.desk.explain(),
             Action::Other => self.desk.typed = Some(String::new()),
@@ -302,8 +312,16 @@ impl State {
         self.over = self.desk.sure.is_none();
     }
 
+    fn want(&mut self, format: Format) {
+        self.export = Some(format);
+        self.notice = Some("writing a report".to_owned());
+    }
+
     /// What came back of a wish.
     pub(crate) fn hear(&mut self, answer: Answer) {
+        if let Answer::Written(sentence) = &answer {
+            self.notice = Some(sentence.clone());
+        }
         self.desk.hear(answer);
     }
 

@@ -38,7 +38,7 @@ pub(super) fn measure() -> io::Result<[Times; 2]> {
             let _ = shown.send(Instant::now());
             Ok(())
         };
-        let mut crew = Crew::new(mpsc::channel().0);
+        let mut crew = Crew::new(mpsc::channel().0, mpsc::channel().0, true);
         let _ = show(draw, &news, INTERVAL, &mut State::default(), &mut crew);
         io::Result::Ok(())
     });

@@ -22,6 +22,10 @@ pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
         pen.put(x + 1, 0, Role::Strong, "y/n");
         return;
     }
+    if let Some(notice) = &state.notice {
+        pen.put(0, 0, Role::Strong, notice);
+        return;
+    }
     let mut x = 0;
     for binding in keys::of(state.place(), state.read_only).filter(|binding| !binding.label.is_empty()) {
         let length = binding.shown.len() + binding.label.len() + 1;

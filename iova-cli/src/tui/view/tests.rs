@@ -1,3 +1,4 @@
+use super::super::desk::Answer;
 use super::super::habits::Palette;
 use super::super::history::History;
 use super::super::keys::Key;
@@ -5,6 +6,7 @@ use super::super::pane::Pane;
 use super::super::state::State;
 use super::super::theme::Theme;
 use super::draw;
+use crate::args::Format;
 use crate::render::fixtures;
 use iova_core::model::{Device, Report, Step};
 use ratatui::buffer::Buffer;
@@ -275,4 +277,16 @@ fn what_is_paused_stays_while_new_intervals_come() {
     assert_eq!(state.moment().map(|moment| moment.ns), shown);
     press(&mut state, &[Key::Char('p')]);
     assert_eq!(state.moment().map(|moment| moment.ns), Some(31_000_000_000));
+}
+
+#[test]
+fn a_report_is_asked_for_and_said_where_it_is() {
+    let mut state = watched(&fixtures::cliff());
+    press(&mut state, &[Key::Char('E')]);
+    assert_eq!(state.export, Some(Format::Json));
+    assert!(screen(&state, SIZES[0], UNICODE).ends_with("writing a report"));
+    state.hear(Answer::Written("the last 300 s are in ./x.json".into()));
+    assert!(screen(&state, SIZES[0], UNICODE).ends_with("the last 300 s are in ./x.json"));
+    press(&mut state, &[Key::Down]);
+    assert!(screen(&state, SIZES[0], UNICODE).contains("? help"));
 }

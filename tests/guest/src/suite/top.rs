@@ -188,6 +188,8 @@ fn session() -> Result<Outcome> {
     pty.until("only the disk", |screen| screen.contains("nvme0n1") && !screen.contains("eth0"))?;
     pty.press("\r")?;
     pty.shows("space below 4 GiB, now")?;
+    pty.press("e")?;
+    pty.shows("are in ./iova-report-")?;
     pty.press("p")?;
     pty.shows("PAUSED")?;
     pty.quit(&mut child, before)?;

@@ -1,9 +1,9 @@
 //! `iova policy log`: an entry per change, oldest first.
 
-use super::when;
 use crate::commands::policy::PolicyLog;
 use crate::render::text::page::{Page, Style};
 use crate::render::text::short;
+use crate::render::when;
 use iova_core::policy::history::{Action, Entry, KernelEntry, ToolEntry, What};
 use iova_core::policy::{Evidence, Policy};
 

@@ -5,7 +5,6 @@ mod explain;
 mod log;
 mod show;
 mod trial;
-mod when;
 
 pub(super) use changes::write as changes;
 pub(super) use explain::write as explain;

@@ -1,7 +1,7 @@
 //! Points in time, in UTC: what two people compare.
 
 /// "2026-11-23 08:43:52" of nanoseconds since 1970.
-pub(super) fn utc(ns: u64) -> String {
+pub(crate) fn utc(ns: u64) -> String {
     let seconds = ns / 1_000_000_000;
     let (year, month, day) = date(seconds / 86_400);
     let of_day = seconds % 86_400;
