@@ -2,6 +2,7 @@
 
 use super::super::state::State;
 use super::super::theme::Role;
+use super::lines::{self, Line, line};
 use super::pen::{Pen, wrapped};
 use iova_core::finding::{Finding, Severity};
 
@@ -65,31 +66,18 @@ pub(super) fn one(finding: &Finding, about: Option<&str>, y: u16, pen: &mut Pen<
     y + room.min(lines.len() as u16)
 }
 
-/// Each with its figures, what to do and what that risks.
-pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
-    let room = usize::from(pen.height());
-    // What is below the screen is not made.
-    let enough = state.scroll + room;
-    let lines = lines(&of(state), usize::from(pen.width().saturating_sub(3)), enough);
+/// Each with its figures, what to do and what that risks; says how far it can be scrolled.
+pub(super) fn draw(state: &State, pen: &mut Pen<'_>) -> usize {
+    let lines = lines(&of(state), usize::from(pen.width().saturating_sub(3)));
     if lines.is_empty() {
         pen.put(1, 1, Role::Good, "Nothing is wrong.");
-        return;
     }
-    let first = state.scroll.min(lines.len().saturating_sub(room));
-    for (y, (x, role, text)) in (0..).zip(lines.iter().skip(first).take(room)) {
-        pen.put(*x, y, *role, text);
-    }
+    lines::draw(&lines, state.scroll, pen)
 }
 
-type Line = (u16, Role, String);
-
-/// All lines, or the first ones if that is `enough`.
-fn lines(findings: &[&Finding], width: usize, enough: usize) -> Vec<Line> {
+fn lines(findings: &[&Finding], width: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     for finding in findings {
-        if lines.len() >= enough {
-            break;
-        }
         let about = finding.device.clone().or(finding.group.map(|group| format!("group {group}")));
         let title = format!(
             "{}  {}  {}",
@@ -97,9 +85,13 @@ fn lines(findings: &[&Finding], width: usize, enough: usize) -> Vec<Line> {
             finding.id,
             about.as_deref().unwrap_or("this host")
         );
-        lines.push((0, role(finding.severity), title));
+        lines.push(line(role(finding.severity), title));
         let mut add = |role: Role, text: &str| {
-            lines.extend(wrapped(text, width.saturating_sub(2)).into_iter().map(|line| (2, role, line)));
+            lines.extend(
+                wrapped(text, width.saturating_sub(2))
+                    .into_iter()
+                    .map(|text| line(role, format!("  {text}"))),
+            );
         };
         add(Role::Plain, &finding.text);
         let facts: Vec<_> =
@@ -111,7 +103,7 @@ fn lines(findings: &[&Finding], width: usize, enough: usize) -> Vec<Line> {
         if let Some(risk) = &finding.risk {
             add(Role::Warning, &format!("Risk: {risk}"));
         }
-        lines.push((0, Role::Plain, String::new()));
+        lines.push(line(Role::Plain, ""));
     }
     lines
 }

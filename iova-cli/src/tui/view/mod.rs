@@ -40,9 +40,9 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer, theme: Theme)
     }
     match &state.screen {
         Screen::Device(bdf) => return device::draw(state, bdf, body),
+        Screen::Findings => return findings::draw(state, body),
+        Screen::Policy => return policy::draw(state, body),
         Screen::Overview => overview::draw(state, body),
-        Screen::Findings => findings::draw(state, body),
-        Screen::Policy => policy::draw(state, body),
     }
     if let Some(chooser) = state.chooser {
         chooser::draw(state, chooser, body);

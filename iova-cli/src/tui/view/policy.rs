@@ -3,6 +3,7 @@
 use super::super::desk::{Plan, Stage, Trial};
 use super::super::state::State;
 use super::super::theme::Role;
+use super::lines::{self, Line, line};
 use super::pen::{Pen, wrapped};
 use crate::commands::policy::{Outcome, Phase};
 use crate::render::phase::{FIGURES, Figure, LARGE};
@@ -12,10 +13,8 @@ use iova_core::metric::Unit;
 const NAME: u16 = 13;
 const CELL: u16 = 11;
 
-/// Where a line begins, how it looks, what it says.
-type Line = (u16, Role, String);
-
-pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
+/// Says how far it can be scrolled.
+pub(super) fn draw(state: &State, pen: &mut Pen<'_>) -> usize {
     let desk = &state.desk;
     let row = state.moment().and_then(|moment| moment.row(&desk.bdf));
     let x = pen.put(0, 0, Role::Strong, &format!("policy of {}", desk.bdf));
@@ -27,14 +26,17 @@ pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
     match &desk.stage {
         Stage::Choosing => choices(state, pen),
         Stage::Asking => drop(pen.put(0, 0, Role::Dim, "asking the kernel…")),
-        Stage::Planned(plan) => text(state, &plan_lines(desk.policy(), plan, width), pen),
-        Stage::Said(sentence) => text(state, &[(0, Role::Plain, sentence.clone())], pen),
+        Stage::Planned(plan) => {
+            return lines::draw(&plan_lines(desk.policy(), plan, width), state.scroll, pen);
+        }
+        Stage::Said(sentence) => drop(pen.wrap(0, 0, Role::Plain, sentence)),
         Stage::Trial => {
             if let Some(shown) = &desk.trial {
-                trial(state, shown, pen);
+                return trial(state, shown, pen);
             }
         }
     }
+    0
 }
 
 fn choices(state: &State, pen: &mut Pen<'_>) {
@@ -62,20 +64,11 @@ fn meaning(choice: &str) -> &'static str {
     }
 }
 
-/// Lines that scroll.
-fn text(state: &State, lines: &[Line], pen: &mut Pen<'_>) {
-    let room = usize::from(pen.height());
-    let first = state.scroll.min(lines.len().saturating_sub(room));
-    for (y, (x, role, text)) in (0..).zip(lines.iter().skip(first).take(room)) {
-        pen.put(*x, y, *role, text);
-    }
-}
-
 fn plan_lines(policy: &str, plan: &Result<Plan, String>, width: u16) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut add = |x: u16, role: Role, text: &str| {
-        let room = usize::from(width.saturating_sub(x));
-        lines.extend(wrapped(text, room).into_iter().map(|line| (x, role, line)));
+    let mut add = |x: usize, role: Role, text: &str| {
+        let rows = wrapped(text, usize::from(width).saturating_sub(x));
+        lines.extend(rows.into_iter().map(|text| line(role, format!("{:x$}{text}", ""))));
     };
     let plan = match plan {
         Err(why) => {
@@ -109,12 +102,13 @@ fn plan_lines(policy: &str, plan: &Result<Plan, String>, width: u16) -> Vec<Line
     lines
 }
 
-fn trial(state: &State, trial: &Trial, pen: &mut Pen<'_>) {
+fn trial(state: &State, trial: &Trial, pen: &mut Pen<'_>) -> usize {
     let (role, sentence) = headline(trial);
     let mut y = pen.wrap(0, 0, role, &sentence);
     if let Some(question) = trial.question.as_ref().filter(|_| trial.over.is_none()) {
         y = pen.wrap(0, y, Role::Warning, question);
     }
+    let last = (FIGURES.len() + 1).saturating_sub(usize::from(pen.height().saturating_sub(y + 1)));
     y = match (&trial.over, &trial.figures) {
         (Some(Ok(summary)), _) => {
             table(&[("before", &summary.before), ("after", &summary.after)], state.scroll, y, pen)
@@ -130,6 +124,7 @@ fn trial(state: &State, trial: &Trial, pen: &mut Pen<'_>) {
     for sentence in trial.said.iter().skip(trial.said.len().saturating_sub(room)) {
         y = pen.wrap(0, y, Role::Dim, sentence);
     }
+    last
 }
 
 fn headline(trial: &Trial) -> (Role, String) {
