@@ -7,6 +7,7 @@ use crate::session::{Source as _, missing, translates};
 use iova_core::inventory::Inventory;
 use iova_core::model::{Cursor, HostFigures, Report, Step};
 use iova_core::probe::Profile;
+use iova_core::sample::What;
 use iova_core::snapshot::Snapshot;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -66,6 +67,8 @@ pub(crate) struct Feed {
     looked: bool,
     /// Intervals so far.
     count: u32,
+    /// What the probes cost is known.
+    weighed: bool,
     cpu: Option<(Instant, Duration)>,
 }
 
@@ -100,6 +103,7 @@ impl Feed {
             busy: 0.005,
             looked: true,
             count: 0,
+            weighed: false,
             cpu: None,
         })
     }
@@ -131,9 +135,15 @@ impl Feed {
 
     fn read(&mut self) -> Result<Reading, Stop> {
         self.looked = self.look();
-        let step = self.cursor.step(self.live.sample()?);
+        let sample = self.live.sample()?;
+        if sample.events.iter().any(|event| matches!(event.what, What::DeviceNew | What::DeviceGone)) {
+            self.next_look = self.next_look.min(Instant::now() + LOOKING_REST);
+        }
+        let step = self.cursor.step(sample);
         self.count = self.count.wrapping_add(1);
-        self.live.weigh(self.count.is_multiple_of(WEIGHED));
+        // Until there were allocations to weigh, once is not enough.
+        self.weighed |= step.interval.quality.added_ns_per_alloc.is_some();
+        self.live.weigh(!self.weighed || self.count.is_multiple_of(WEIGHED));
         let own_cpu = self.own_cpu();
         if let (Some(share), false) = (own_cpu, self.looked) {
             self.busy = share;
@@ -141,7 +151,7 @@ impl Feed {
         Ok(Reading { step, own_cpu })
     }
 
-    /// Looks at devices and space, if it is time: what took long is not done again soon.
+    /// Looks at devices and space, if it is time: what took long is not done again soon, unless devices come or go.
     fn look(&mut self) -> bool {
         let start = Instant::now();
         if start < self.next_look {
