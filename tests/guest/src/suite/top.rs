@@ -182,7 +182,7 @@ fn session() -> Result<Outcome> {
     pty.shows("show or hide this help")?;
     pty.press("?")?;
     pty.until("table", |screen| screen.contains("nvme0n1") && !screen.contains("this help"))?;
-    pty.press("ss")?;
+    pty.press("s")?;
     pty.shows("vp99")?;
     pty.press("/nvme\r")?;
     pty.until("only the disk", |screen| screen.contains("nvme0n1") && !screen.contains("eth0"))?;
