@@ -3,7 +3,7 @@
 use super::super::desk::{Answer, Hazard, Plan, Wish};
 use super::super::keys::Key;
 use super::super::state::{Screen, State};
-use super::tests::{ASCII, SIZES, UNICODE, press, screen, watched};
+use super::tests::{SIZES, UNICODE, in_every_size, press, screen, watched};
 use crate::commands::policy::{Figures, Summary, Told};
 use crate::render::fixtures;
 
@@ -69,26 +69,19 @@ pub(super) fn trying() -> State {
     state
 }
 
-fn shown(name: &str, state: &State) {
-    for size in SIZES {
-        insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), screen(state, size, UNICODE));
-    }
-    insta::assert_snapshot!(format!("{name}_ascii"), screen(state, SIZES[1], ASCII));
-}
-
 #[test]
 fn the_choice_in_every_size() {
-    shown("policy_choice", &choosing());
+    in_every_size("policy_choice", &choosing());
 }
 
 #[test]
 fn the_dry_run_in_every_size() {
-    shown("policy_plan", &planned(plan()));
+    in_every_size("policy_plan", &planned(plan()));
 }
 
 #[test]
 fn the_trial_in_every_size() {
-    shown("policy_trial", &trying());
+    in_every_size("policy_trial", &trying());
 }
 
 #[test]
@@ -97,7 +90,7 @@ fn the_end_of_a_trial() {
     press(&mut state, &[Key::Char('R'), Key::Char('y')]);
     assert_eq!(state.desk.wishes(), [Wish::Answer(false)]);
     state.hear(Answer::Trial(Told::Over { report: summary() }));
-    shown("policy_over", &state);
+    in_every_size("policy_over", &state);
 }
 
 #[test]

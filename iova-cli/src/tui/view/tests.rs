@@ -17,6 +17,7 @@ mod style;
 
 pub(super) const SIZES: [(u16, u16); 4] = [(40, 12), (80, 24), (120, 40), (200, 60)];
 pub(super) const UNICODE: Theme = Theme { palette: Palette::Mono, unicode: true };
+const DARK: Theme = Theme { palette: Palette::Dark, unicode: true };
 pub(super) const ASCII: Theme = Theme { palette: Palette::Mono, unicode: false };
 
 /// Thirty seconds that end with one report: it gets worse.
@@ -66,11 +67,14 @@ pub(super) fn press(state: &mut State, keys: &[Key]) {
     keys.iter().for_each(|key| state.press(*key));
 }
 
-fn in_every_size(what: &str, state: &State) {
+/// In every size: in monochrome, in ASCII, and its colours.
+pub(super) fn in_every_size(what: &str, state: &State) {
     for size in SIZES {
-        insta::assert_snapshot!(format!("{what}_{}x{}", size.0, size.1), screen(state, size, UNICODE));
+        let name = format!("{what}_{}x{}", size.0, size.1);
+        insta::assert_snapshot!(name.clone(), screen(state, size, UNICODE));
+        insta::assert_snapshot!(format!("{name}_ascii"), screen(state, size, ASCII));
+        insta::assert_snapshot!(format!("{name}_dark"), style::styles(state, size, DARK));
     }
-    insta::assert_snapshot!(format!("{what}_ascii"), screen(state, SIZES[1], ASCII));
 }
 
 #[test]
@@ -160,10 +164,10 @@ fn findings_in_every_size() {
 }
 
 #[test]
-fn help() {
+fn help_in_every_size() {
     let mut state = watched(&fixtures::cliff());
     press(&mut state, &[Key::Char('?')]);
-    insta::assert_snapshot!("help_120x40", screen(&state, SIZES[2], UNICODE));
+    in_every_size("help", &state);
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn letter(style: Style, theme: Theme) -> char {
 }
 
 /// A letter per cell that is not empty.
-fn styles(state: &State, (width, height): (u16, u16), theme: Theme) -> String {
+pub(super) fn styles(state: &State, (width, height): (u16, u16), theme: Theme) -> String {
     let area = Rect::new(0, 0, width, height);
     let mut buffer = Buffer::empty(area);
     draw(state, area, &mut buffer, theme);
