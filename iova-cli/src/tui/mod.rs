@@ -202,3 +202,6 @@ fn show(
         }
     }
 }
+
+#[cfg(test)]
+mod loop_tests;

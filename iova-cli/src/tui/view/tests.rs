@@ -294,3 +294,16 @@ fn a_report_is_asked_for_and_said_where_it_is() {
     press(&mut state, &[Key::Down]);
     assert!(screen(&state, SIZES[0], UNICODE).contains("? help"));
 }
+
+#[test]
+fn a_host_without_devices_says_so() {
+    let mut report = fixtures::healthy();
+    (report.devices, report.domains, report.findings) = (Vec::new(), Vec::new(), Vec::new());
+    let mut state = watched(&report);
+    assert!(screen(&state, SIZES[1], UNICODE).contains("no device is behind an IOMMU: see iova doctor"));
+    for key in [Key::Enter, Key::Char('P'), Key::Enter, Key::Char('t'), Key::Char('f'), Key::Down, Key::Tab] {
+        press(&mut state, &[key]);
+        SIZES.iter().for_each(|size| drop(screen(&state, *size, UNICODE)));
+    }
+    assert!(state.desk.wishes().is_empty());
+}
