@@ -173,7 +173,12 @@ fn print(costs: &Costs, [stalled, behind]: &[Times; 2]) -> bool {
     let looking = (1000.0 * SHARE - counters).max(1000.0 * LEAST_FOR_LOOKING);
     let learning = looking + costs.learn.quartile() / LOOK as f64;
     let (work, whole) = (screen + learning, counters + learning);
-    println!("{:44} {whole:8.2}                            ms", "a second's work, reading included");
+    // Told, not judged: where it stands at the limit, the machine's mood would decide.
+    let verdict = if whole <= WORK { "ok" } else { "TOO MUCH" };
+    println!(
+        "{:44} {whole:8.2} of {WORK:.0} ms: {verdict} (not judged)",
+        "a second's work, reading included"
+    );
     let key = stalled.quartile().max(behind.quartile());
     let verdicts = [
         ("longest frame", frame, FRAME, "ms"),
