@@ -48,6 +48,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/sysfs.h>
+#include <linux/xarray.h>
 
 #include "compat.h"
 #include "iovp.h"
@@ -59,6 +60,14 @@ static LIST_HEAD(iovp_devs);
 static DEFINE_SPINLOCK(iovp_devs_lock);
 static DEFINE_MUTEX(iovp_groups_lock);
 static bool iovp_leaving;	/* protected by iovp_groups_lock */
+
+/*
+ * While the module loads, a device that is on the bus's list may be on its way
+ * out already, with our notifier told and its directory gone. What goes then is
+ * remembered. Both are protected by iovp_groups_lock.
+ */
+static bool iovp_loading = true;
+static DEFINE_XARRAY(iovp_gone);
 
 static void iovp_dev_release(struct kref *ref)
 {
@@ -132,8 +141,11 @@ static bool iovp_known(struct device *dev)
 	return d;
 }
 
-/* The caller has seen to it that no driver comes or goes meanwhile. */
-static void iovp_add(struct device *dev)
+/*
+ * The caller has seen to it that no driver comes or goes meanwhile. @present: the
+ * device was found on the bus.
+ */
+static void iovp_add(struct device *dev, bool present)
 {
 	struct iovp_dev *d;
 
@@ -142,6 +154,8 @@ static void iovp_add(struct device *dev)
 		return;
 	mutex_lock(&iovp_groups_lock);
 	if (iovp_leaving || iovp_known(dev))
+		goto out;
+	if (present && xa_load(&iovp_gone, (unsigned long)dev))
 		goto out;
 	d = iovp_dev_new(to_pci_dev(dev));
 	if (!d)
@@ -202,6 +216,8 @@ static void iovp_del(struct device *dev)
 		iovp_remove(d, IOVA_POLICY_C_REMOVED);
 		iovp_dev_put(d);
 	}
+	if (iovp_loading)
+		xa_store(&iovp_gone, (unsigned long)dev, xa_mk_value(1), GFP_KERNEL);
 	mutex_unlock(&iovp_groups_lock);
 }
 
@@ -315,7 +331,7 @@ static int iovp_notify(struct notifier_block *nb, unsigned long event, void *dat
 
 	switch (event) {
 	case BUS_NOTIFY_ADD_DEVICE:
-		iovp_add(dev);
+		iovp_add(dev, false);
 		break;
 	case BUS_NOTIFY_DEL_DEVICE:
 	case BUS_NOTIFY_REMOVED_DEVICE:
@@ -339,7 +355,7 @@ static struct notifier_block iovp_nb = {
 static int iovp_add_present(struct device *dev, void *data)
 {
 	device_lock(dev);
-	iovp_add(dev);
+	iovp_add(dev, true);
 	device_unlock(dev);
 	return 0;
 }
@@ -363,8 +379,14 @@ int iovp_devices_init(void)
 {
 	int ret = bus_register_notifier(&pci_bus_type, &iovp_nb);
 
-	return ret ? ret : bus_for_each_dev(&pci_bus_type, NULL, NULL,
-					    iovp_add_present);
+	if (ret)
+		return ret;
+	ret = bus_for_each_dev(&pci_bus_type, NULL, NULL, iovp_add_present);
+	mutex_lock(&iovp_groups_lock);
+	iovp_loading = false;
+	xa_destroy(&iovp_gone);
+	mutex_unlock(&iovp_groups_lock);
+	return ret;
 }
 
 void iovp_devices_exit(void)

@@ -1,6 +1,12 @@
 //! The command line: what may be given, and the help texts.
 
+pub(crate) mod advise;
+pub(crate) mod compat;
+pub(crate) mod export;
+pub(crate) mod gate;
 pub(crate) mod policy;
+pub(crate) mod record;
+pub(crate) mod verify;
 
 use crate::duration;
 use crate::tui::Palette;
@@ -24,7 +30,11 @@ Examples:
   iova report                                   measure 10 s, print for people
   iova report --device nvme0n1 --duration 1m    one device, one minute
   iova report --format json -- fio job.fio      while fio runs, for programs
+  iova report --format html > report.html       for a browser, with pictures over time
   iova report --fail-on warning                 exit 1 if something is wrong
+  iova report --anonymize --format html > r.html  to be shown to others
+  iova report --compat                          show what a report for the list would hold
+  iova report --compat --duration 1h -o r.json  an hour, into a file, after a question
 
 Ctrl-C ends the measurement early and still prints the report.
 
@@ -33,6 +43,11 @@ output goes to standard error, so that the report alone is on standard output.
 Its exit code is in the report (JSON: command.exit_code); iova's own does not
 depend on it. Signals that iova gets are passed on to the command; a second one
 kills it.
+
+--compat makes the file that iova compat merge takes. There is no address, place
+on the bus, name of host, user or interface, serial number or command in it;
+docs/compat.md names everything that is. All reports of a host carry the same
+random number, kept in /var/lib/iova/report-salt; remove that file to get another.
 
 Exit codes:
   0  measured; no finding at or above --fail-on
@@ -117,12 +132,33 @@ pub(crate) enum Command {
     /// Measure for a while and report per device what the allocator did and what is wrong.
     #[command(after_long_help = REPORT_HELP)]
     Report(ReportArgs),
+    /// Record what the allocator does into a file.
+    #[command(after_long_help = record::HELP)]
+    Record(record::RecordArgs),
+    /// Look at a recording as if it were this host, now.
+    #[command(after_long_help = record::REPLAY_HELP)]
+    Replay(record::ReplayArgs),
     /// Watch all devices live: who suffers, and why.
     #[command(after_long_help = TOP_HELP)]
     Top(TopArgs),
+    /// Say what to set on this host, where to write it down, and what it should bring.
+    #[command(after_long_help = advise::HELP)]
+    Advise(advise::AdviseArgs),
+    /// Is the candidate worse than the baseline? For CI: rules, statistics, an exit code.
+    #[command(after_long_help = gate::HELP)]
+    Gate(gate::GateArgs),
+    /// Offer all figures to Prometheus, node_exporter or an OpenTelemetry collector.
+    #[command(after_long_help = export::HELP)]
+    Export(export::ExportArgs),
     /// Show and change where the kernel puts devices' addresses.
     #[command(after_long_help = policy::HELP)]
     Policy(policy::PolicyArgs),
+    /// Which device may use how wide addresses: check, lint and build the list.
+    #[command(after_long_help = compat::HELP)]
+    Compat(compat::CompatArgs),
+    /// Prove how many address bits of a device really come through, on the path that it is on.
+    #[command(after_long_help = verify::HELP)]
+    Verify(verify::VerifyArgs),
 }
 
 /// Output format.
@@ -132,6 +168,28 @@ pub(crate) enum Format {
     Text,
     /// For programs.
     Json,
+}
+
+/// Output format of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For browsers: one file with pictures over time.
+    Html,
+}
+
+impl ReportFormat {
+    /// The format that needs nothing but the figures; `None` for pages.
+    pub(crate) fn plain(self) -> Option<Format> {
+        match self {
+            Self::Text => Some(Format::Text),
+            Self::Json => Some(Format::Json),
+            Self::Html => None,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -167,10 +225,31 @@ pub(crate) struct ReportArgs {
     pub(crate) profile: Profile,
     /// Output format.
     #[arg(long, default_value = "text")]
-    pub(crate) format: Format,
+    pub(crate) format: ReportFormat,
     /// Exit with 1 if there is a finding at least this bad.
     #[arg(long, value_name = "SEVERITY", value_parser = severity_parser())]
     pub(crate) fail_on: Option<Severity>,
+    /// Keep the measurement in this file, for iova replay.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Leave out what names this host: its name, interfaces, disks, the command, the kernel's local suffix.
+    #[arg(long, conflicts_with_all = ["record", "compat"])]
+    pub(crate) anonymize: bool,
+    /// Make a report for the compatibility list instead: which widths the devices keep, and nothing about the host.
+    ///
+    /// It holds what was measured now and what iova verify has found here before. It is shown, never sent, and only
+    /// written with --output.
+    #[arg(long, conflicts_with_all = ["format", "fail_on", "record"])]
+    pub(crate) compat: bool,
+    /// With --compat: write the report to this new file, after a question.
+    #[arg(short, long, value_name = "FILE", requires = "compat")]
+    pub(crate) output: Option<PathBuf>,
+    /// With --output: do not ask.
+    #[arg(long, requires = "output")]
+    pub(crate) yes: bool,
+    /// With --compat: put the machine's product name in, as DMI has it.
+    #[arg(long, requires = "compat")]
+    pub(crate) product: bool,
     /// Measure while this command runs.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
@@ -253,7 +332,7 @@ mod tests {
     fn a_command_keeps_its_own_flags() {
         let args = report(&["--profile", "full", "--", "dd", "--format", "x"]).unwrap();
         assert_eq!(args.command, ["dd", "--format", "x"]);
-        assert_eq!((args.profile, args.format), (Profile::Full, Format::Text));
+        assert_eq!((args.profile, args.format), (Profile::Full, ReportFormat::Text));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod poll;
 mod render;
 mod session;
 mod signals;
+mod size;
 mod term;
 mod tui;
 

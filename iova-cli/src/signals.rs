@@ -13,6 +13,8 @@ pub(crate) enum Wake {
     Ended { signal: i32, tty: bool },
     /// A child changed its state.
     Child,
+    /// SIGUSR1, where that is waited for: somebody asks for what there is.
+    Asked,
 }
 
 /// SIGINT, SIGTERM and SIGCHLD, held back so that they can be waited for: no handler, no race.
@@ -28,6 +30,9 @@ const MEASURING: &[i32] = &[libc::SIGINT, libc::SIGTERM, libc::SIGCHLD];
 /// What a trial waits for: whatever may end it must take the policy back first.
 const TRYING: &[i32] = &[libc::SIGINT, libc::SIGTERM, libc::SIGCHLD, libc::SIGHUP, libc::SIGQUIT];
 
+/// What a recording waits for.
+const RECORDING: &[i32] = &[libc::SIGINT, libc::SIGTERM, libc::SIGCHLD, libc::SIGHUP, libc::SIGUSR1];
+
 impl Signals {
     pub(crate) fn block() -> io::Result<Self> {
         Self::hold(MEASURING)
@@ -36,6 +41,11 @@ impl Signals {
     /// The same for a trial: the loss of the terminal (SIGHUP) and Ctrl-\ too.
     pub(crate) fn block_for_trial() -> io::Result<Self> {
         Self::hold(TRYING)
+    }
+
+    /// The same for a recording: the loss of the terminal ends it, and SIGUSR1 asks for what there is.
+    pub(crate) fn block_for_recording() -> io::Result<Self> {
+        Self::hold(RECORDING)
     }
 
     fn hold(signals: &[i32]) -> io::Result<Self> {
@@ -75,6 +85,7 @@ impl Signals {
                 unsafe { libc::sigtimedwait(&raw const self.set, &raw mut info, &raw const timeout) };
             match signal {
                 libc::SIGCHLD => return Wake::Child,
+                libc::SIGUSR1 => return Wake::Asked,
                 libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => {
                     return Wake::Ended { signal, tty: info.si_code == libc::SI_KERNEL };
                 }

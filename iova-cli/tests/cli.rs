@@ -63,6 +63,16 @@ fn wrong_usage_is_exit_code_2_with_a_hint() {
         (&["policy", "set", "eth0"], "POLICY"),
         (&["top", "--theme", "blue"], "dark, light, mono"),
         (&["top", "--mouse=5"], "true, false"),
+        (&["export", "--listen", "9969"], "HOST:PORT or unix:/PATH"),
+        (&["export", "--listen", "unix:x"], "absolute path"),
+        (&["export", "--interval", "10m"], "10ms to 5m"),
+        (&["export", "--top", "0"], "1..=1000"),
+        (&["export", "--keep"], "--textfile"),
+        #[cfg(feature = "otlp")]
+        (&["export", "--otlp", "https://x"], "http:// URL"),
+        (&["compat", "build"], "--format"),
+        (&["compat", "build", "--format", "xml"], "hwdb, rules, c, markdown, json"),
+        (&["compat", "check", "--format", "xml"], "text, json"),
         (&["reprot"], "report"),
         (&[], "Usage"),
     ] {
@@ -84,8 +94,14 @@ fn help_names_the_exit_codes() {
         vec!["--help"],
         vec!["report", "--help"],
         vec!["top", "--help"],
+        vec!["export", "--help"],
         vec!["doctor", "--help"],
         vec!["devices", "--help"],
+        vec!["compat", "--help"],
+        vec!["compat", "lint", "--help"],
+        vec!["compat", "build", "--help"],
+        vec!["compat", "check", "--help"],
+        vec!["compat", "merge", "--help"],
     ];
     for args in others.iter().chain(&policy).chain([&vec!["policy", "--help"]]) {
         let output = run(args);
@@ -93,6 +109,27 @@ fn help_names_the_exit_codes() {
         assert!(text(&output.stdout).contains("xit codes"), "{args:?}");
     }
     assert!(text(&run(&["report", "-h"]).stdout).lines().count() < 40, "-h is the short one");
+}
+
+/// Before anything is measured.
+#[test]
+fn a_report_for_the_list_is_only_written_on_a_word() {
+    let there = env!("CARGO_MANIFEST_DIR");
+    for (args, hint) in [
+        (&["--compat", "--format", "json"][..], "--format"),
+        (&["--compat", "--fail-on", "warning"], "--fail-on"),
+        (&["--compat", "--record", "x"], "--record"),
+        (&["--output", "x"], "--compat"),
+        (&["--product"], "--compat"),
+        (&["--compat", "--yes"], "--output"),
+        (&["--compat", "--output", "/tmp/no-such-report"], "say --yes"),
+        (&["--compat", "--yes", "--output", there], "choose another"),
+    ] {
+        let output = run(&[&["report"], args].concat());
+        let complaint = text(&output.stderr);
+        assert_eq!(code(&output), 2, "{args:?}: {complaint}");
+        assert!(complaint.contains(hint) && output.stdout.is_empty(), "{args:?}: {complaint}");
+    }
 }
 
 #[test]
@@ -104,6 +141,26 @@ fn an_unknown_device_is_one_sentence_and_exit_code_2() {
         assert_eq!(code(&output), 2, "{complaint}");
         assert!(complaint.starts_with("iova: ") && complaint.lines().count() == 1, "{complaint:?}");
         assert!(!complaint.contains('\x1b'), "{complaint:?}");
+    }
+}
+
+/// Before the kernel is touched, and so without any rights.
+#[test]
+fn what_an_exporter_cannot_have_is_one_sentence_and_exit_code_2() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (args, hint) in [
+        (["--listen", taken.as_str()], "choose another address"),
+        (["--listen", "unix:/no/such/directory/socket"], "choose another path"),
+        (["--listen", "systemd"], "iova-export.socket"),
+        (["--textfile", "/no/such/directory/iova.prom"], "choose a directory"),
+        (["--textfile", "/tmp/iova.txt"], "*.prom"),
+    ] {
+        let output = run(&[&["export"], &args[..]].concat());
+        let complaint = text(&output.stderr);
+        assert_eq!(code(&output), 2, "{complaint}");
+        assert!(complaint.starts_with("iova: --") && complaint.contains(hint), "{complaint}");
+        assert_eq!(complaint.lines().count(), 1, "{complaint:?}");
     }
 }
 

@@ -55,8 +55,6 @@ pub struct DeviceAgg {
     pub free_bytes: u64,
     /// Entry to return of an allocation.
     pub alloc_latency: Latency,
-    /// Entry to return of an unmap.
-    pub free_latency: Latency,
 }
 
 /// What one CPU saw of one device's `dma_map` calls (profile `full` only).
@@ -87,10 +85,6 @@ pub struct DomainAgg {
     pub low_reserved: u64,
     /// Calls of `free_cpu_cached_iovas`: one per CPU and cache flush.
     pub cpu_cache_flushes: u64,
-    /// Waits for `iova_rbtree_lock` (profile `full` only).
-    pub lock_wait: Latency,
-    /// Runs of the flush-queue timer, entry to return.
-    pub fq_timer: Latency,
 }
 
 /// What one CPU could not count, so that nothing is lost silently.
@@ -111,6 +105,10 @@ pub struct QualityAgg {
     pub no_slot: u64,
     /// Domain look-ups that found no slot.
     pub no_domain_slot: u64,
+    /// Single calls drawn to be sent, and not sent because their ring was full.
+    pub calls_lost: u64,
+    /// Single calls that were not drawn.
+    pub calls_passed: u64,
 }
 
 /// What the slow path learns once per device: the key to its name and its domain.

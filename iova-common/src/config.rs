@@ -17,8 +17,9 @@ pub struct Config {
     /// 1 if the program on `alloc_iova_fast` is attached; without it SAC attempts are not seen, and SAC failures are
     /// told by the limits of the request and of the failed tree search.
     pub fast_hook: u32,
-    /// Keeps the size a multiple of 8.
-    pub pad: u32,
+    /// One allocation or free in so many is sent by itself, drawn at random; 1 = all. 0 = none: then the twins that send
+    /// them are not attached.
+    pub call_sampling: u32,
     /// Address of the one `struct device` whose latencies are also kept per order; 0 = none.
     pub watch_dev: u64,
 }
@@ -32,7 +33,7 @@ impl Config {
         events_per_second: 32,
         free_latency: 1,
         fast_hook: 1,
-        pad: 0,
+        call_sampling: 0,
         watch_dev: 0,
     };
 }

@@ -7,6 +7,7 @@
 #![no_std]
 
 pub mod agg;
+pub mod call;
 pub mod config;
 pub mod event;
 pub mod hist;

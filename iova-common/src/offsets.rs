@@ -49,6 +49,8 @@ offsets! {
     iova_pfn_lo = "iova.pfn_lo";
     /// `unsigned long`
     iova_pfn_hi = "iova.pfn_hi";
+    /// `dma_addr_t`; 6.16 and later
+    dma_iova_state_addr = "dma_iova_state.addr";
     /// `u64`, the size and in its top bit a flag; 6.16 and later
     dma_iova_state_size = "dma_iova_state.__size";
     /// `struct timer_list`, embedded; 6.1 and later

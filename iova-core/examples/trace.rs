@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use iova_core::inventory::Inventory;
 use iova_core::kernel::Kernel;
-use iova_core::probe::{Loader, Profile, Tracer};
+use iova_core::probe::{Extras, Loader, Profile, Tracer};
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
@@ -15,7 +15,7 @@ fn main() -> anyhow::Result<()> {
     let kernel = Kernel::load()?;
     let loaded = begin.elapsed();
     let watch = args.next().and_then(|word| Inventory::collect(Some(&kernel)).find(&word).ok()?.first()?.dev);
-    let mut tracer = Tracer::attach(loader, &kernel, profile, 16, watch)?;
+    let mut tracer = Tracer::attach(loader, &kernel, profile, 16, Extras { watch, ..Extras::default() })?;
     println!("kernel {:?}, attached {:?}", loaded, begin.elapsed());
     for skipped in tracer.skipped() {
         println!("skipped {} ({}): {}", skipped.hook, skipped.metric, skipped.why);

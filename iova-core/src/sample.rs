@@ -1,6 +1,9 @@
 //! One reading of all counters: raw, cumulative since attach, summed over CPUs. Live reading and replay make the same.
 
+mod calls;
 mod written;
+
+pub use calls::{Call, CallKind, Calls};
 
 use std::collections::BTreeMap;
 

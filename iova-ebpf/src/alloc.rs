@@ -7,9 +7,11 @@ use aya_ebpf::macros::{fentry, fexit};
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 use core::ffi::c_void;
 use iova_common::agg::{DeviceAgg, ORDERS};
+use iova_common::call::CallKind;
 use iova_common::event::Kind;
 
 use crate::asm::{add, at_most, narrow};
+use crate::call::{self, SILENT, TELLING, Told};
 use crate::device::{self, Slot};
 use crate::event::{self, Facts};
 use crate::frame::{self, Notes};
@@ -93,7 +95,12 @@ pub fn alloc_enter(ctx: FEntryContext) -> i32 {
 
 #[fexit(function = "iommu_dma_alloc_iova")]
 pub fn alloc_exit(ctx: FExitContext) -> i32 {
-    exit::<DmaIommu>(ctx.as_ptr())
+    exit::<DmaIommu, SILENT>(ctx.as_ptr())
+}
+
+#[fexit(function = "iommu_dma_alloc_iova")]
+pub fn alloc_exit_told(ctx: FExitContext) -> i32 {
+    exit::<DmaIommu, TELLING>(ctx.as_ptr())
 }
 
 #[fentry(function = "intel_alloc_iova")]
@@ -103,7 +110,12 @@ pub fn alloc_intel_enter(ctx: FEntryContext) -> i32 {
 
 #[fexit(function = "intel_alloc_iova")]
 pub fn alloc_intel_exit(ctx: FExitContext) -> i32 {
-    exit::<IntelOld>(ctx.as_ptr())
+    exit::<IntelOld, SILENT>(ctx.as_ptr())
+}
+
+#[fexit(function = "intel_alloc_iova")]
+pub fn alloc_intel_exit_told(ctx: FExitContext) -> i32 {
+    exit::<IntelOld, TELLING>(ctx.as_ptr())
 }
 
 #[inline(always)]
@@ -113,7 +125,7 @@ fn enter<F: FrontEnd>(ctx: *mut c_void) -> i32 {
 }
 
 #[inline(always)]
-fn exit<F: FrontEnd>(ctx: *mut c_void) -> i32 {
+fn exit<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
     let open = frame::find_alloc(ctx);
     let ns = if open.is_null() { 0 } else { unsafe { (*open).timer.elapsed() } };
     let Some(Slot { number, agg }) = device::slot(F::dev(ctx), || F::iovad(ctx)) else { return 0 };
@@ -129,6 +141,9 @@ fn exit<F: FrontEnd>(ctx: *mut c_void) -> i32 {
             slow_call::<F>(ctx, number, ns);
         }
     }
+    if TELL {
+        tell::<F>(ctx, ns);
+    }
     if open.is_null() {
         lost!(frames_lost);
     } else {
@@ -136,6 +151,13 @@ fn exit<F: FrontEnd>(ctx: *mut c_void) -> i32 {
         unsafe { (*open).timer.tag = 0 };
     }
     0
+}
+
+#[inline(always)]
+fn tell<F: FrontEnd>(ctx: *mut c_void, ns: u64) {
+    let addr = F::addr(ctx);
+    let kind = if addr == 0 { CallKind::Failed } else { CallKind::Alloc };
+    call::send(Told { kind, dev: F::dev(ctx) as u64, addr, limit: F::limit(ctx), size: F::size(ctx), ns });
 }
 
 /// The order of the pages an allocation takes: 0..=20, larger ones in the last entry.

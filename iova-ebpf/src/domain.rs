@@ -7,22 +7,34 @@ use crate::maps::{DOMAIN_SLOTS, DOMAINS, FREE_DOMAIN_SLOTS, lost};
 /// This CPU's aggregates of a domain, which gets a slot if it has none yet.
 #[inline(always)]
 pub fn agg(iovad: u64) -> Option<*mut DomainAgg> {
-    if let Some(slot) = DOMAIN_SLOTS.get_ptr(iovad) {
-        return DOMAINS.get_ptr_mut(unsafe { *slot });
+    slot(iovad).and_then(|slot| DOMAINS.get_ptr_mut(slot))
+}
+
+/// The slot of a domain, which gets one if it has none yet.
+#[inline(always)]
+pub fn slot(iovad: u64) -> Option<u32> {
+    if let Some(slot) = known(iovad) {
+        return Some(slot);
     }
     let Ok(Some(slot)) = FREE_DOMAIN_SLOTS.pop() else {
         lost!(no_domain_slot);
         return None;
     };
     if DOMAIN_SLOTS.insert(iovad, slot, u64::from(aya_ebpf::bindings::BPF_NOEXIST)).is_ok() {
-        return DOMAINS.get_ptr_mut(slot);
+        return Some(slot);
     }
     let _ = FREE_DOMAIN_SLOTS.push(slot, 0);
     known(iovad)
 }
 
-/// The same for a domain that has a slot already: what is not an IOVA domain must not get one.
+/// This CPU's aggregates of a domain that has a slot.
 #[inline(always)]
-pub fn known(iovad: u64) -> Option<*mut DomainAgg> {
-    DOMAIN_SLOTS.get_ptr(iovad).and_then(|slot| DOMAINS.get_ptr_mut(unsafe { *slot }))
+pub fn known_agg(iovad: u64) -> Option<*mut DomainAgg> {
+    known(iovad).and_then(|slot| DOMAINS.get_ptr_mut(slot))
+}
+
+/// The slot of a domain that has one already: what is not an IOVA domain must not get one.
+#[inline(always)]
+pub fn known(iovad: u64) -> Option<u32> {
+    DOMAIN_SLOTS.get_ptr(iovad).map(|slot| unsafe { *slot })
 }

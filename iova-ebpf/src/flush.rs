@@ -10,7 +10,7 @@ use crate::domain;
 use crate::frame;
 use crate::hist;
 use crate::kernel::{Ptr, arg_ptr, offset};
-use crate::maps::WAITS;
+use crate::maps::{FQ_TIMERS, WAITS};
 use iova_common::offsets::ABSENT;
 
 /// `free_cpu_cached_iovas(unsigned int cpu, struct iova_domain *iovad)`, drivers/iommu/iova.c: called once per online
@@ -67,8 +67,8 @@ pub fn fq_timer_exit(ctx: FExitContext) -> i32 {
         return 0;
     }
     let ns = unsafe { bpf_ktime_get_ns() }.wrapping_sub(start);
-    if let Some(agg) = domain::agg(iovad as u64) {
-        hist::record(unsafe { &raw mut (*agg).fq_timer }, ns);
+    if let Some(runs) = domain::slot(iovad as u64).and_then(|slot| FQ_TIMERS.get_ptr_mut(slot)) {
+        hist::record(runs, ns);
     }
     0
 }

@@ -4,40 +4,70 @@ use aya_ebpf::EbpfContext;
 use aya_ebpf::macros::{fentry, fexit};
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 use core::ffi::c_void;
+use iova_common::call::CallKind;
 
 use crate::asm::add;
+use crate::call::{self, SILENT, TELLING, Told};
 use crate::device;
 use crate::frame;
 use crate::hist;
 use crate::kernel::{Ptr, arg, arg_ptr, config, field, offset};
+use crate::maps::{FREE_SAMPLES, FREES};
 
 /// `DMA_IOVA_USE_SWIOTLB`, the top bit of `dma_iova_state.__size` (include/linux/dma-mapping.h, 6.16 and later).
 const SIZE_MASK: u64 = !(1 << 63);
 
 #[inline(always)]
-fn enter(ctx: *mut c_void, dev: Ptr, size: u64) {
+fn enter<const TELL: bool>(ctx: *mut c_void, dev: Ptr, addr: impl FnOnce() -> u64, size: u64) {
     let Some(slot) = device::slot(dev, || core::ptr::null()) else { return };
     add!(&raw mut (*slot.agg).free_count, 1);
     add!(&raw mut (*slot.agg).free_bytes, size);
+    if TELL {
+        let kind = CallKind::Free;
+        call::send(Told { kind, dev: dev as u64, addr: addr(), limit: 0, size, ns: 0 });
+    }
     if config!(free_latency) != 0 {
         frame::open_free(ctx, config!(free_sample_mask));
     }
+}
+
+/// `__iommu_dma_unmap` and its twin have the same arguments: device, address, size.
+#[inline(always)]
+fn unmap<const TELL: bool>(ctx: *mut c_void) -> i32 {
+    enter::<TELL>(ctx, arg_ptr(ctx, 0), || arg(ctx, 1), arg(ctx, 2));
+    0
+}
+
+#[inline(always)]
+fn two_step<const TELL: bool>(ctx: *mut c_void) -> i32 {
+    let size = field::<u64>(arg_ptr(ctx, 1), offset!(dma_iova_state_size)).unwrap_or(0) & SIZE_MASK;
+    let addr = || field::<u64>(arg_ptr(ctx, 1), offset!(dma_iova_state_addr)).unwrap_or(0);
+    enter::<TELL>(ctx, arg_ptr(ctx, 0), addr, size);
+    0
 }
 
 #[inline(always)]
 fn exit(ctx: *mut c_void) {
     let Some(ns) = frame::close_free(ctx) else { return };
     if let Some(slot) = device::slot(arg_ptr(ctx, 0), || core::ptr::null()) {
-        hist::record(unsafe { &raw mut (*slot.agg).free_latency }, ns);
+        let sampled = config!(free_sample_mask) != 0;
+        let latency =
+            if sampled { FREE_SAMPLES.get_ptr_mut(slot.number) } else { FREES.get_ptr_mut(slot.number) };
+        if let Some(latency) = latency {
+            hist::record(latency, ns);
+        }
     }
 }
 
 /// `static void __iommu_dma_unmap(struct device *dev, dma_addr_t dma_addr, size_t size)`, drivers/iommu/dma-iommu.c.
 #[fentry(function = "__iommu_dma_unmap")]
 pub fn free_enter(ctx: FEntryContext) -> i32 {
-    let ctx = ctx.as_ptr();
-    enter(ctx, arg_ptr(ctx, 0), arg(ctx, 2));
-    0
+    unmap::<SILENT>(ctx.as_ptr())
+}
+
+#[fentry(function = "__iommu_dma_unmap")]
+pub fn free_enter_told(ctx: FEntryContext) -> i32 {
+    unmap::<TELLING>(ctx.as_ptr())
 }
 
 #[fexit(function = "__iommu_dma_unmap")]
@@ -49,9 +79,12 @@ pub fn free_exit(ctx: FExitContext) -> i32 {
 /// `static void intel_unmap(struct device *dev, dma_addr_t dev_addr, size_t size)`, drivers/iommu/intel/iommu.c, 5.10.
 #[fentry(function = "intel_unmap")]
 pub fn free_intel_enter(ctx: FEntryContext) -> i32 {
-    let ctx = ctx.as_ptr();
-    enter(ctx, arg_ptr(ctx, 0), arg(ctx, 2));
-    0
+    unmap::<SILENT>(ctx.as_ptr())
+}
+
+#[fentry(function = "intel_unmap")]
+pub fn free_intel_enter_told(ctx: FEntryContext) -> i32 {
+    unmap::<TELLING>(ctx.as_ptr())
 }
 
 #[fexit(function = "intel_unmap")]
@@ -64,10 +97,12 @@ pub fn free_intel_exit(ctx: FExitContext) -> i32 {
 /// of 6.16 and later. On 7.3 `dma_iova_destroy` calls it too.
 #[fentry(function = "dma_iova_free")]
 pub fn free_two_step_enter(ctx: FEntryContext) -> i32 {
-    let ctx = ctx.as_ptr();
-    let size = field::<u64>(arg_ptr(ctx, 1), offset!(dma_iova_state_size)).unwrap_or(0) & SIZE_MASK;
-    enter(ctx, arg_ptr(ctx, 0), size);
-    0
+    two_step::<SILENT>(ctx.as_ptr())
+}
+
+#[fentry(function = "dma_iova_free")]
+pub fn free_two_step_enter_told(ctx: FEntryContext) -> i32 {
+    two_step::<TELLING>(ctx.as_ptr())
 }
 
 #[fexit(function = "dma_iova_free")]

@@ -8,7 +8,7 @@ use aya_ebpf::programs::BtfTracePointContext;
 use crate::domain;
 use crate::hist;
 use crate::kernel::arg;
-use crate::maps::WAITS;
+use crate::maps::{LOCK_WAITS, WAITS};
 
 /// What this CPU is waiting for. The tree lock is taken with interrupts off, so one wait is open at most.
 #[repr(C)]
@@ -45,8 +45,8 @@ pub fn lock_wait_end(ctx: BtfTracePointContext) -> i32 {
     }
     unsafe { (*wait).lock = 0 };
     let ns = unsafe { bpf_ktime_get_ns().wrapping_sub((*wait).start) };
-    if let Some(agg) = domain::known(lock) {
-        hist::record(unsafe { &raw mut (*agg).lock_wait }, ns);
+    if let Some(waits) = domain::known(lock).and_then(|slot| LOCK_WAITS.get_ptr_mut(slot)) {
+        hist::record(waits, ns);
     }
     0
 }

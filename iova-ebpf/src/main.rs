@@ -1,7 +1,7 @@
 //! The eBPF programs of `iova`: one file per subject, no policy, no formatting.
 //!
 //! Rules of this crate:
-//! - No reachable panic (the build fails on one), no unbounded loop, no per-event record in the ring buffer.
+//! - No reachable panic (the build fails on one), no unbounded loop, no record per allocation unless somebody asks for that.
 //! - Every counter is per CPU and changed by one atomic add, because an interrupt may run the same program between
 //!   any two instructions.
 //! - Kernel structs are read through typed pointers at offsets from [`iova_common::offsets`], never with helpers that
@@ -14,6 +14,7 @@
 
 mod alloc;
 mod asm;
+mod call;
 mod device;
 mod domain;
 mod event;

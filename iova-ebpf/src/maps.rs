@@ -1,8 +1,9 @@
 //! All maps. The sizes here are upper bounds or placeholders: user space sets those that depend on the machine.
 
-use aya_ebpf::btf_maps::{HashMap, PerCpuArray, Queue, RingBuf, StackTrace};
+use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, Queue, RingBuf, StackTrace};
 use aya_ebpf::macros::btf_map;
 use iova_common::agg::{DeviceAgg, DeviceInfo, DomainAgg, Latency, MapAgg, ORDERS, QualityAgg};
+use iova_common::call::Call;
 use iova_common::event::Event;
 
 use crate::event::Budget;
@@ -21,6 +22,15 @@ pub static DEVICE_SLOTS: HashMap<u64, DeviceInfo, 4096> = HashMap::new();
 #[btf_map]
 pub static FREE_SLOTS: Queue<u32, 4096> = Queue::new();
 
+/// Latencies of unmaps per device slot, where every one is timed (profile `full`).
+#[btf_map]
+pub static FREES: PerCpuArray<Latency, 64> = PerCpuArray::new();
+
+/// The same where few are timed (profile `default`): one value for all CPUs is less to read, and so rarely changed that
+/// they hardly meet. Its maximum may miss a sample when they do.
+#[btf_map]
+pub static FREE_SAMPLES: Array<Latency, 64> = Array::new();
+
 /// `dma_map` latencies per device slot (profile `full`).
 #[btf_map]
 pub static MAPS: PerCpuArray<MapAgg, 64> = PerCpuArray::new();
@@ -32,6 +42,15 @@ pub static WATCHED: PerCpuArray<Latency, { ORDERS }> = PerCpuArray::new();
 /// Aggregates per domain slot.
 #[btf_map]
 pub static DOMAINS: PerCpuArray<DomainAgg, 64> = PerCpuArray::new();
+
+/// Waits for `iova_rbtree_lock` per domain slot (profile `full`).
+#[btf_map]
+pub static LOCK_WAITS: PerCpuArray<Latency, 64> = PerCpuArray::new();
+
+/// Runs of the flush-queue timer per domain slot. A domain has one timer, which never runs on two CPUs at once: one
+/// value for all CPUs is less to read.
+#[btf_map]
+pub static FQ_TIMERS: Array<Latency, 64> = Array::new();
 
 /// `struct iova_domain *` to its slot.
 #[btf_map]
@@ -60,6 +79,10 @@ pub static QUALITY: PerCpuArray<QualityAgg, 1> = PerCpuArray::new();
 /// Rare events.
 #[btf_map]
 pub static EVENTS: RingBuf<Event, { 256 * 1024 }> = RingBuf::new();
+
+/// Single allocations and frees. A page if nobody wants them.
+#[btf_map]
+pub static CALLS: RingBuf<Call, { 4 << 20 }> = RingBuf::new();
 
 /// Stacks of slow calls (profile `full`).
 #[btf_map]

@@ -116,7 +116,7 @@ pub fn reserve_exit(ctx: FExitContext) -> i32 {
     }
     let iovad = arg_ptr(ctx, 0) as u64;
     added(iovad, node);
-    if let (Some(agg), Some(pages)) = (domain::known(iovad), pages(node)) {
+    if let (Some(agg), Some(pages)) = (domain::known_agg(iovad), pages(node)) {
         add!(&raw mut (*agg).low_reserved, pages.low);
     }
     0

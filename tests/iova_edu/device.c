@@ -35,8 +35,24 @@
 #define IE_TARGET	0xa5
 #define IE_PATTERN(i)	((u8)((i) * 7 | 1))
 
-struct ie_dev *ie_dev;
-bool ie_going;
+/* Protected by ie_mutex; in the order in which they were bound. */
+static LIST_HEAD(ie_devs);
+
+/**
+ * ie_find - a device that is bound
+ * @name: its address; empty: the first
+ *
+ * Return: the device, or NULL. ie_mutex is held.
+ */
+struct ie_dev *ie_find(const char *name)
+{
+	struct ie_dev *d;
+
+	list_for_each_entry(d, &ie_devs, node)
+		if (!*name || !strcmp(pci_name(d->pdev), name))
+			return d;
+	return NULL;
+}
 
 static int ie_unmap_bystander(struct ie_dev *d)
 {
@@ -118,9 +134,55 @@ int ie_cmd_verify(struct ie_dev *d, struct ie_text *t)
 	return 0;
 }
 
-static bool ie_stopped(void)
+static bool ie_stopped(struct ie_dev *d)
 {
-	return READ_ONCE(ie_going) || signal_pending(current);
+	return READ_ONCE(d->going) || signal_pending(current);
+}
+
+static void ie_unmap_canaries(struct ie_dev *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < IE_CANARIES; i++) {
+		if (d->canary_at[i])
+			dma_unmap_page(&d->pdev->dev, d->canary_at[i], PAGE_SIZE,
+				       DMA_BIDIRECTIONAL);
+		d->canary_at[i] = 0;
+	}
+}
+
+/* Some of them, each with bytes of its own. */
+static int ie_map_canaries(struct ie_dev *d, unsigned int from, unsigned int to)
+{
+	unsigned int i, k;
+	dma_addr_t at;
+	u8 *bytes;
+
+	for (i = from; i < to; i++) {
+		bytes = page_address(d->canary[i]);
+		for (k = 0; k < PAGE_SIZE; k++)
+			bytes[k] = IE_PATTERN(k + i * 16);
+		at = dma_map_page(&d->pdev->dev, d->canary[i], 0, PAGE_SIZE,
+				  DMA_BIDIRECTIONAL);
+		if (dma_mapping_error(&d->pdev->dev, at))
+			return -ENOSPC;
+		d->canary_at[i] = at;
+	}
+	return 0;
+}
+
+/* Bytes of them that have changed. */
+static unsigned int ie_canaries_changed(struct ie_dev *d)
+{
+	unsigned int i, k, changed = 0;
+	const u8 *bytes;
+
+	for (i = 0; i < d->canaries; i++) {
+		bytes = page_address(d->canary[i]);
+		for (k = 0; k < PAGE_SIZE; k++)
+			changed += bytes[k] != IE_PATTERN(k + i * 16);
+	}
+	return changed;
 }
 
 /* Let the device write, and wait until it says that it has. */
@@ -145,24 +207,42 @@ static int ie_write_once(struct ie_dev *d, unsigned int i, unsigned int bytes,
 {
 	struct device *dev = &d->pdev->dev;
 	u8 *page = page_address(d->target);
-	unsigned int arrived = 0, k;
+	unsigned int arrived = 0, stray = 0, k;
 	u64 start, end;
 	dma_addr_t to;
 	int ret;
 
 	memset(page, IE_TARGET, PAGE_SIZE);
+	ret = ie_map_canaries(d, 0, d->canaries / 2);
+	if (ret)
+		goto unmap;
 	to = dma_map_page(dev, d->target, 0, PAGE_SIZE, DMA_FROM_DEVICE);
-	if (dma_mapping_error(dev, to))
-		return -ENOSPC;
+	ret = dma_mapping_error(dev, to) ? -ENOSPC :
+	      ie_map_canaries(d, d->canaries / 2, d->canaries);
+	if (ret) {
+		if (!dma_mapping_error(dev, to))
+			dma_unmap_page(dev, to, PAGE_SIZE, DMA_FROM_DEVICE);
+		goto unmap;
+	}
 	start = ktime_get_real_ns();
 	ret = ie_transfer(d, to, bytes);
 	end = ktime_get_real_ns();
 	dma_unmap_page(dev, to, PAGE_SIZE, DMA_FROM_DEVICE);
-	for (k = 0; k < bytes; k++)
-		arrived += !page[k];
+	ie_unmap_canaries(d);
+	for (k = 0; k < PAGE_SIZE; k++) {
+		arrived += k < bytes && !page[k];
+		/* A byte that did not arrive is as it was, or it is astray. */
+		stray += k < bytes ? page[k] && page[k] != IE_TARGET :
+				     page[k] != IE_TARGET;
+	}
+	stray += ie_canaries_changed(d);
 
-	ie_say(t, "address_%u=0x%llx\nstart_%u=%llu\nend_%u=%llu\narrived_%u=%u\n",
-	       i, (u64)to, i, start, i, end, i, arrived);
+	ie_say(t, "address_%u=0x%llx\nstart_%u=%llu\nend_%u=%llu\narrived_%u=%u\nstray_%u=%u\n",
+	       i, (u64)to, i, start, i, end, i, arrived, i, stray);
+	return ret;
+
+unmap:
+	ie_unmap_canaries(d);
 	return ret;
 }
 
@@ -187,7 +267,7 @@ int ie_cmd_write(struct ie_dev *d, unsigned int bytes, unsigned int count,
 	for (i = 0; i < count && !ret; i++) {
 		if (i && pause_ms)
 			msleep_interruptible(pause_ms);
-		if (ie_stopped()) {
+		if (ie_stopped(d)) {
 			ie_say(t, "stopped=1\n");
 			return -EINTR;
 		}
@@ -198,6 +278,13 @@ int ie_cmd_write(struct ie_dev *d, unsigned int bytes, unsigned int count,
 
 static int ie_buffers(struct ie_dev *d)
 {
+	unsigned int i;
+
+	for (i = 0; i < IE_CANARIES; i++) {
+		d->canary[i] = alloc_page(GFP_KERNEL);
+		if (!d->canary[i])
+			return -ENOMEM;
+	}
 	d->target = alloc_page(GFP_KERNEL);
 	d->bystander = alloc_page(GFP_KERNEL);
 	return d->target && d->bystander ? 0 : -ENOMEM;
@@ -205,6 +292,11 @@ static int ie_buffers(struct ie_dev *d)
 
 static void ie_free(struct ie_dev *d)
 {
+	unsigned int i;
+
+	for (i = 0; i < IE_CANARIES; i++)
+		if (d->canary[i])
+			__free_page(d->canary[i]);
 	if (d->target)
 		__free_page(d->target);
 	if (d->bystander)
@@ -240,8 +332,6 @@ static int ie_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	struct ie_dev *d;
 	int ret;
 
-	if (READ_ONCE(ie_dev))
-		return -EBUSY;
 	d = kzalloc(sizeof(*d), GFP_KERNEL);
 	if (!d)
 		return -ENOMEM;
@@ -255,7 +345,7 @@ static int ie_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	}
 	pci_set_drvdata(pdev, d);
 	mutex_lock(&ie_mutex);
-	ie_dev = d;
+	list_add_tail(&d->node, &ie_devs);
 	mutex_unlock(&ie_mutex);
 	return 0;
 }
@@ -264,10 +354,9 @@ static void ie_remove(struct pci_dev *pdev)
 {
 	struct ie_dev *d = pci_get_drvdata(pdev);
 
-	WRITE_ONCE(ie_going, true);
+	WRITE_ONCE(d->going, true);
 	mutex_lock(&ie_mutex);
-	ie_dev = NULL;
-	WRITE_ONCE(ie_going, false);
+	list_del(&d->node);
 	mutex_unlock(&ie_mutex);
 
 	ie_unmap_bystander(d);

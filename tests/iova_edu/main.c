@@ -11,17 +11,22 @@
  * the start with lines of key=value, the last one is status=0 or
  * status=-errno; the write fails with the same errno.
  *
+ * A command that begins with "on=0000:00:05.0 " is for that device, others are
+ * for the one that was bound first.
+ *
  * bystander at=ADDRESS
  *		map a page with a pattern exactly there (at=0: unmap it). The
  *		device is never told of it.
  * verify	compare the page with the pattern: changed=BYTES, and the offset
  *		of the first of them
- * write bytes=N [count=K] [pause_ms=P]
+ * write bytes=N [count=K] [pause_ms=P] [canaries=1]
  *		K times: map a page for 64-bit DMA, let the device write N bytes
  *		to it, wait until it says that it has, unmap, look how many have
  *		arrived. For each I: address_I, start_I and end_I (nanoseconds
- *		since 1970), arrived_I. Ends early at a signal, or when the
- *		device is unbound, with stopped=1.
+ *		since 1970), arrived_I, and stray_I: bytes that have changed in
+ *		the rest of that page, or in one of eight others that canaries=1
+ *		maps around it. Ends early at a signal, or when the device is
+ *		unbound, with stopped=1.
  */
 
 #include <linux/fs.h>
@@ -29,11 +34,13 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/stringify.h>
 #include <linux/uaccess.h>
 
 #include "iova_edu.h"
 
 #define IE_LINE_MAX	128
+#define IE_NAME_MAX	31
 #define IE_COUNT_MAX	100
 
 /* Serializes commands, and with them the device and the last answer. */
@@ -58,28 +65,36 @@ void ie_say(struct ie_text *t, const char *fmt, ...)
 
 static int ie_run(const char *line, struct ie_text *t)
 {
-	unsigned int bytes, count, pause;
+	unsigned int bytes, count, pause, canaries;
+	char name[IE_NAME_MAX + 1] = "";
+	struct ie_dev *d;
 	unsigned long long at;
 	int found;
 
-	if (!ie_dev)
+	if (sscanf(line, "on=%" __stringify(IE_NAME_MAX) "s ", name) == 1)
+		line = skip_spaces(line + strlen("on=") + strlen(name));
+	d = ie_find(name);
+	if (!d)
 		return -ENODEV;
 	if (sscanf(line, "bystander at=%lli", &at) == 1)
-		return ie_cmd_bystander(ie_dev, at, t);
+		return ie_cmd_bystander(d, at, t);
 	if (!strcmp(line, "verify"))
-		return ie_cmd_verify(ie_dev, t);
+		return ie_cmd_verify(d, t);
 
-	found = sscanf(line, "write bytes=%u count=%u pause_ms=%u", &bytes,
-		       &count, &pause);
+	found = sscanf(line, "write bytes=%u count=%u pause_ms=%u canaries=%u",
+		       &bytes, &count, &pause, &canaries);
 	if (found < 1)
 		return -EINVAL;
 	if (found < 2)
 		count = 1;
 	if (found < 3)
 		pause = 0;
+	if (found < 4)
+		canaries = 0;
 	if (!count || count > IE_COUNT_MAX)
 		return -ERANGE;
-	return ie_cmd_write(ie_dev, bytes, count, pause, t);
+	d->canaries = canaries ? IE_CANARIES : 0;
+	return ie_cmd_write(d, bytes, count, pause, t);
 }
 
 static ssize_t ie_write(struct file *file, const char __user *buf, size_t len,

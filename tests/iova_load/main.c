@@ -132,6 +132,7 @@ static const struct il_command il_commands[] = {
 	{ "drain", il_cmd_drain },
 	{ "sac", il_cmd_sac },
 	{ "probe", il_cmd_probe },
+	{ "delay", il_cmd_delay },
 	{ "stats", il_cmd_stats },
 	{ "help", il_cmd_help },
 };
@@ -574,6 +575,7 @@ static void __exit il_exit(void)
 {
 	misc_deregister(&il_misc);
 	il_probe_exit();
+	il_delay_exit();
 	il_devices_exit();
 	il_last_set(NULL);
 }

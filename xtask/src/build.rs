@@ -10,7 +10,7 @@ use crate::bpf::Object;
 use crate::setup::{self, Need};
 use crate::{bpf, cmd, fsx, paths, say};
 
-const HOST: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const HOST: &str = "x86_64-unknown-linux-gnu";
 
 /// `target/dist/iova`: static, with the eBPF object inside.
 pub(crate) fn dist() -> Result<PathBuf> {

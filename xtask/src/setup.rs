@@ -1,5 +1,6 @@
 //! `cargo xtask setup`: finds or installs what the other commands need, and says so in one line each.
 
+pub(crate) mod duckdb;
 pub(crate) mod packages;
 pub(crate) mod toolchain;
 
@@ -15,6 +16,10 @@ pub(crate) enum Need {
     Bpf,
     /// rustfmt and clippy.
     Lints,
+    /// A browser that needs no screen.
+    Browser,
+    /// A monitoring system.
+    Prometheus,
     /// QEMU and what packs an initramfs.
     Qemu,
     /// Unpacked kernels.
@@ -32,6 +37,8 @@ impl Need {
         vec![
             Self::Bpf,
             Self::Lints,
+            Self::Browser,
+            Self::Prometheus,
             Self::Qemu,
             Self::Kernels(lines.clone()),
             Self::Chroots(lines),
@@ -47,7 +54,7 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
         match need {
             Need::Bpf => toolchain::ensure()?,
             Need::Lints => toolchain::ensure_lints()?,
-            Need::Qemu => {}
+            Need::Browser | Need::Prometheus | Need::Qemu => {}
             Need::Systemd => lab::ensure_systemd().map(drop)?,
             Need::Kernels(lines) => {
                 for line in lines {
@@ -78,6 +85,7 @@ pub(crate) fn run(upgrade: bool) -> Result<()> {
         }
     }
     ensure(&Need::all())?;
+    duckdb::ensure();
     report()
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::bpf::Object;
 use crate::build::cargo;
-use crate::checks::{checkpatch, deny, sizes};
+use crate::checks::{checkpatch, deny, pages, sizes};
 use crate::kernels::Line;
 use crate::lab::{self, Iommu};
 use crate::setup::{self, Need};
@@ -64,7 +64,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 const CLIPPY: [&str; 5] = ["clippy", "--workspace", "--all-targets", "--features", "iova-cli/bench"];
 
 fn host(stages: &mut Stages) {
-    stages.run("setup", || setup::ensure(&[Need::Bpf, Need::Lints, Need::Chroots(Line::ALL.to_vec())]));
+    stages.run("setup", || {
+        setup::duckdb::ensure();
+        setup::ensure(&[
+            Need::Bpf,
+            Need::Lints,
+            Need::Browser,
+            Need::Prometheus,
+            Need::Chroots(Line::ALL.to_vec()),
+        ])
+    });
     stages.run("format", format);
     stages.run("file lengths", sizes::check);
     stages.run("dependencies", deny::check);
@@ -72,6 +81,7 @@ fn host(stages: &mut Stages) {
     stages.run("eBPF object", || bpf::object(Object::Iova).map(drop));
     stages.run("lints", || workspace(&CLIPPY, &["-D", "warnings"]));
     stages.run("unit tests", || workspace(&["test", "--workspace"], &[]));
+    stages.run("HTML reports in a browser", pages::check);
     stages.run("time and memory of iova top", bench::check_top);
 }
 
@@ -85,6 +95,11 @@ fn format() -> Result<()> {
 /// A cargo command on our terminal, over the whole workspace.
 fn workspace(arguments: &[&str], after_dashes: &[&str]) -> Result<()> {
     let mut cargo = cargo();
+    // A missing Prometheus fails its tests then, instead of skipping them.
+    cargo.env("IOVA_NEED_PROMETHEUS", "1");
+    if let Some(python) = setup::duckdb::found() {
+        cargo.env("IOVA_DUCKDB", python);
+    }
     cargo.current_dir(paths::root()).args(arguments).arg("--target-dir").arg(paths::target());
     if !after_dashes.is_empty() {
         cargo.arg("--").args(after_dashes);
@@ -95,7 +110,8 @@ fn workspace(arguments: &[&str], after_dashes: &[&str]) -> Result<()> {
 #[derive(Default)]
 struct Stages {
     done: Vec<(&'static str, Duration)>,
-    failed: Vec<&'static str>,
+    /// With what is wrong: who reads only the end of a long log reads that.
+    failed: Vec<(&'static str, anyhow::Error)>,
 }
 
 impl Stages {
@@ -104,7 +120,7 @@ impl Stages {
         let started = Instant::now();
         if let Err(error) = stage() {
             say(format_args!("== {name} FAILED: {error:#}"));
-            self.failed.push(name);
+            self.failed.push((name, error));
         }
         self.done.push((name, started.elapsed()));
     }
@@ -112,13 +128,14 @@ impl Stages {
     fn finish(self) -> Result<()> {
         let Self { done, failed } = self;
         for (name, took) in &done {
-            let verdict = if failed.contains(name) { "FAILED" } else { "ok" };
+            let verdict = if failed.iter().any(|(failed, _)| failed == name) { "FAILED" } else { "ok" };
             say(format_args!("{:>7.1} s  {name}: {verdict}", took.as_secs_f32()));
         }
         let total: Duration = done.iter().map(|(_, took)| *took).sum();
         say(format_args!("{:>7.1} s  in all", total.as_secs_f32()));
         if !failed.is_empty() {
-            bail!("failed: {}", failed.join(", "));
+            let lines: Vec<_> = failed.iter().map(|(name, error)| format!("{name}: {error:#}")).collect();
+            bail!("failed: {}", lines.join("\n"));
         }
         Ok(())
     }

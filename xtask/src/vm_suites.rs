@@ -1,7 +1,10 @@
 //! The suites that need a kernel: one boot per configuration of the matrix, all of its suites in it.
 
 mod boots;
+mod cuts;
 mod matrix;
+mod prometheus;
+mod whodunit;
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
@@ -42,8 +45,11 @@ pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
         Need::Qemu,
         Need::Kernels(matrix.iter().map(|configuration| configuration.line).collect()),
     ])?;
-    if matrix.iter().any(|configuration| configuration.variant == Variant::Boot) {
+    if matrix.iter().any(|configuration| configuration.variant.has_systemd()) {
         setup::ensure(&[Need::Systemd])?;
+    }
+    if matrix.iter().any(|configuration| configuration.has_prometheus()) {
+        setup::ensure(&[Need::Prometheus])?;
     }
     let programs = Programs::build()?;
     if !programs.has(RUNNER) {
@@ -87,6 +93,8 @@ fn boot(configuration: Configuration, suites: &[String], programs: &Programs, io
     let mut text = format!("\n{name}\n");
     let run = match configuration.variant {
         Variant::Boot => boots::run(configuration, programs, io, &mut text),
+        Variant::Whodunit => whodunit::run(configuration, programs, io, &mut text),
+        Variant::Cuts => cuts::run(configuration, programs, io, &mut text),
         _ => one_boot(configuration, suites, programs, io, &mut text),
     };
     let tally = match run {
@@ -114,10 +122,57 @@ fn one_boot(
     argv.extend_from_slice(suites);
     let mut spec = configuration.guest(argv);
     spec.io = io;
-    let result = lab::guest(&spec, programs)?;
+    if configuration.has_prometheus() {
+        spec.files = prometheus::files()?;
+    }
+    let mut result = lab::guest(&spec, programs)?;
+    // A failed test stays failed, whatever else was wrong.
+    if let (0, Some(line)) = (result.code, result.log.impossible_flags()) {
+        say(format_args!("{configuration}: flags that no CPU has ({line}); once more"));
+        let _ = writeln!(
+            text,
+            "# all tests passed, but with flags that no CPU has, so it was booted once more: {line}"
+        );
+        result = lab::guest(&spec, programs)?;
+    }
     quote(&result, io, text);
     let _ = writeln!(text, "# booted in {:.1} s", result.boot.as_secs_f32());
-    Ok(judge(&configuration.to_string(), &result, text))
+    let mut tally = judge(&configuration.to_string(), &result, text);
+    if let Some((option, promise)) = advised(&String::from_utf8_lossy(&result.stdout)) {
+        tally.add(once_more(configuration, programs, io, text, (option, promise))?);
+    }
+    Ok(tally)
+}
+
+/// A boot option that a suite was advised, and what was promised of it: `# boot once more with OPTION PROMISE`.
+fn advised(output: &str) -> Option<(&str, &str)> {
+    output.lines().find_map(|line| line.strip_prefix("# boot once more with ")?.split_once(' '))
+}
+
+/// The same guest with that option: is the promise kept?
+fn once_more(
+    configuration: Configuration,
+    programs: &Programs,
+    io: Io,
+    text: &mut String,
+    (option, promise): (&str, &str),
+) -> Result<Tally> {
+    let mut spec = configuration.guest(vec![RUNNER.to_owned()]);
+    spec.io = io;
+    spec.append.push(option.to_owned());
+    spec.env.retain(|(name, _)| name != "IOVA_LAB_VARIANT");
+    spec.env.push(("IOVA_LAB_VARIANT".into(), "advised".into()));
+    spec.env.push(("IOVA_LAB_PROMISE".into(), promise.to_owned()));
+    let result = lab::guest(&spec, programs)?;
+    quote(&result, io, text);
+    Ok(judge(&format!("{configuration} {option}"), &result, text))
+}
+
+/// Adds what one boot of a row has said and come to; false if that ends the row.
+fn goes_on(name: &str, result: &GuestResult, io: Io, text: &mut String, total: &mut Tally) -> bool {
+    quote(result, io, text);
+    total.add(judge(name, result, text));
+    total.failed.is_empty()
 }
 
 /// Adds what the guest said, unless that was shown as it came.
@@ -147,6 +202,11 @@ fn judge(name: &str, result: &GuestResult, text: &mut String) -> Tally {
     for problem in problems {
         let _ = writeln!(text, "not ok {name}: {problem}");
         tally.failed.push(format!("{name}: {}", problem.lines().next().unwrap_or_default()));
+    }
+    if !tally.failed.is_empty() {
+        for line in result.log.warnings() {
+            let _ = writeln!(text, "# kernel: {line}");
+        }
     }
     tally
 }
@@ -178,14 +238,11 @@ impl Tally {
 }
 
 fn conclude(total: &Tally, took: Duration) -> Result<()> {
-    if !total.failed.is_empty() {
-        println!("\nfailures:");
-        total.failed.iter().for_each(|failure| println!("    {failure}"));
-    }
     let verdict = if total.failed.is_empty() { "ok" } else { "FAILED" };
     println!("\ntest result: {verdict}. {}; finished in {:.2}s", total.summary(), took.as_secs_f32());
     if !total.failed.is_empty() {
-        bail!("{} of the tests in virtual machines failed", total.failed.len());
+        let named = total.failed.join("\n    ");
+        bail!("{} of the tests in virtual machines failed:\n    {named}", total.failed.len());
     }
     if total.passed == 0 {
         bail!("no test ran; does --suite name one? A run of nothing proves nothing");
@@ -204,6 +261,13 @@ mod tests {
         assert_eq!((tally.passed, tally.ignored), (2, 1));
         assert_eq!(tally.failed, ["6.1 intel: d: 3 != 4"]);
         assert_eq!(tally.summary(), "2 passed; 1 failed; 1 ignored");
+    }
+
+    #[test]
+    fn a_suite_may_ask_for_one_more_boot() {
+        let output = "ok a\n# boot once more with intel_iommu=forcedac 500..900\n";
+        assert_eq!(advised(output), Some(("intel_iommu=forcedac", "500..900")));
+        assert_eq!(advised("ok boot once more with\n"), None);
     }
 
     #[test]

@@ -245,6 +245,9 @@ pub(crate) struct ExplainArgs {
     /// dac: use the whole width, where a truncated address may hit what is mapped low (see `explain`).
     #[arg(long)]
     pub(crate) whole: bool,
+    /// dac: go beyond a cap of the compatibility list (see `iova compat check`).
+    #[arg(long)]
+    pub(crate) beyond_list: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -267,6 +270,9 @@ pub(crate) struct TryArgs {
     /// dac: use the whole width, where a truncated address may hit what is mapped low (see `explain`).
     #[arg(long)]
     pub(crate) whole: bool,
+    /// dac: go beyond a cap of the compatibility list (see `iova compat check`).
+    #[arg(long)]
+    pub(crate) beyond_list: bool,
     /// Don't end the trial at a fault or a PCIe error, only report it.
     #[arg(long)]
     pub(crate) no_guard: bool,
@@ -322,6 +328,9 @@ pub(crate) struct SetArgs {
     /// dac: use the whole width, where a truncated address may hit what is mapped low (see `explain`).
     #[arg(long)]
     pub(crate) whole: bool,
+    /// dac: go beyond a cap of the compatibility list (see `iova compat check`).
+    #[arg(long)]
+    pub(crate) beyond_list: bool,
     #[command(flatten)]
     pub(crate) reason: Reason,
 }

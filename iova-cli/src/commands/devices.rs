@@ -64,7 +64,7 @@ fn entry(device: &Device) -> Entry {
     Entry {
         bdf: device.bdf.clone(),
         bus: device.bus.clone(),
-        id: device.id.map(|(vendor, id)| format!("{vendor:04x}:{id:04x}")),
+        id: device.id.map(iova_core::inventory::id_text),
         name: device.name.clone(),
         driver: device.driver.clone(),
         functions: device.functions.clone(),

@@ -6,9 +6,10 @@ use iova_core::doctor::{self, State};
 use iova_core::inventory::Inventory;
 use iova_core::kernel::{Kernel, KernelError};
 use iova_core::model::{SacControl, Unknown};
-use iova_core::probe::{Loader, ProbeError, Profile, Tracer};
-use iova_core::sample::{Event, Sample};
+use iova_core::probe::{Extras, Loader, ProbeError, Profile, Tracer};
+use iova_core::sample::{Calls, Event, Sample};
 use iova_core::snapshot::{self, Snapshot};
+use std::num::NonZeroU32;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
@@ -17,6 +18,8 @@ pub(crate) struct Live {
     loader: Option<Loader>,
     kernel: Result<Kernel, KernelError>,
     tracer: Option<Tracer>,
+    /// One allocation or free in so many is wanted by itself.
+    calls: Option<NonZeroU32>,
 }
 
 impl Live {
@@ -24,7 +27,12 @@ impl Live {
         mounted()?;
         // In this order, for the sake of memory.
         let loader = Some(Loader::new());
-        Ok(Self { loader, kernel: Kernel::load(), tracer: None })
+        Ok(Self { loader, kernel: Kernel::load(), tracer: None, calls: None })
+    }
+
+    /// Single allocations and frees as well, one in so many; to be said before anything is attached.
+    pub(super) fn want_calls(&mut self, sampling: Option<NonZeroU32>) {
+        self.calls = sampling;
     }
 
     pub(super) fn kernel(&self) -> Result<&Kernel, Stop> {
@@ -38,9 +46,14 @@ impl Live {
         inventory: &Inventory,
         watch: Option<u64>,
     ) -> Result<(), Stop> {
+        if self.tracer.is_some() {
+            // One measurement after the other (iova gate run): each counts from its own first reading.
+            return Ok(());
+        }
         let loader = self.loader.take().unwrap_or_default();
         let kernel = self.kernel()?;
-        let tracer = Tracer::attach(loader, kernel, profile, inventory.devices.len(), watch);
+        let extras = Extras { watch, calls: self.calls };
+        let tracer = Tracer::attach(loader, kernel, profile, inventory.devices.len(), extras);
         let mut tracer = tracer.map_err(|error| match error {
             ProbeError::NotPermitted => not_permitted(kernel, inventory),
             error => probe_stop(error),
@@ -49,6 +62,12 @@ impl Live {
         tracer.know_domains(domains).map_err(probe_stop)?;
         self.tracer = Some(tracer);
         Ok(())
+    }
+
+    /// Keeps the kernel's memory open, for when the right to open it is given up. Why not, if it can't be.
+    pub(crate) fn hold_memory(&mut self) -> Result<(), String> {
+        let kernel = self.kernel.as_mut().map_err(|error| error.to_string())?;
+        kernel.hold_kcore().map_err(|error| error.to_string())
     }
 
     /// The state of one group's domain now.
@@ -61,6 +80,11 @@ impl Live {
     /// Descriptors that are readable when [`Live::events`] has something.
     pub(super) fn event_descriptors(&self) -> Vec<BorrowedFd<'_>> {
         self.tracer.as_ref().map(Tracer::event_descriptors).unwrap_or_default()
+    }
+
+    /// Gives back what was read of the kernel's types and symbols, now that everything was looked at once.
+    pub(crate) fn forget_tables(&self) {
+        self.kernel.iter().for_each(Kernel::forget_tables);
     }
 
     /// Turns on or off the measurement of what the probes themselves cost.
@@ -103,6 +127,10 @@ impl Source for Live {
     fn sample(&mut self) -> Result<Sample, Stop> {
         let tracer = self.tracer.as_mut().ok_or_else(|| Stop::internal("the probes are not attached"))?;
         tracer.sample().map_err(probe_stop)
+    }
+
+    fn calls(&mut self) -> Result<Option<Calls>, Stop> {
+        self.tracer.as_mut().map_or(Ok(None), |tracer| tracer.calls().map_err(probe_stop))
     }
 
     fn unmeasured(&self) -> Vec<Unknown> {
@@ -149,7 +177,7 @@ fn mounted() -> Result<(), Stop> {
 }
 
 /// The BDFs that `words` name; empty for no words.
-pub(super) fn select(inventory: &Inventory, words: &[String]) -> Result<Vec<String>, Stop> {
+pub(crate) fn select(inventory: &Inventory, words: &[String]) -> Result<Vec<String>, Stop> {
     let mut wanted = Vec::new();
     for word in words {
         let found = inventory.find(word).map_err(Stop::unusable)?;

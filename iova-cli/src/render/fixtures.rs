@@ -2,7 +2,7 @@
 
 mod lab;
 
-pub(crate) use lab::lab;
+pub(crate) use lab::{lab, lab_report, recording};
 
 use iova_core::inventory::{Configured, Device, DomainType, Host, Inventory};
 use iova_core::model::{Command, HostFigures, Incident, Model, Report, SacControl};

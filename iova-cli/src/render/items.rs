@@ -2,6 +2,7 @@
 
 use iova_core::metric::{self, Unit};
 use iova_core::model::{Device, Domain, Latency, OrderCount};
+use iova_core::sample::What;
 
 /// Block sizes are listed as scarce below this.
 const SCARCE: u64 = 64;
@@ -133,7 +134,7 @@ pub(crate) const PERCENTILES: [&str; 7] =
 
 /// The figures of a latency.
 pub(crate) fn percentiles(latency: &Latency, approximate: bool) -> [String; 7] {
-    let Latency { samples, p50, p90, p99, p999, max, mean, buckets: _ } = latency;
+    let Latency { samples, p50, p90, p99, p999, max, mean, sum: _, buckets: _ } = latency;
     let mark = if approximate { "~" } else { "" };
     let ns = |value: &Option<u64>| {
         format!("{mark}{}", Unit::Nanoseconds.render(value.map(|nanoseconds| nanoseconds as f64)))
@@ -153,4 +154,36 @@ pub(crate) fn path(stack: &[String]) -> String {
     let more = if names.len() > FUNCTIONS { " < …" } else { "" };
     let kept: Vec<&str> = names.into_iter().take(FUNCTIONS).collect();
     kept.join(" < ") + more
+}
+
+/// What happened, in words; `sizes`: smallest and largest request, bytes.
+pub(crate) fn incident(what: &What, sizes: Option<(u64, u64)>) -> String {
+    let size = between(sizes);
+    match what {
+        What::SacFailed { .. } => format!("no room below 4 GiB for {size}"),
+        What::FellBack { addr, .. } => format!("no room below 4 GiB for {size}, went above it: {addr:#x}"),
+        What::AllocFailed { limit, .. } => format!("no address up to {limit:#x} for {size}"),
+        What::CacheFlush => "flushed the caches of all CPUs".to_owned(),
+        What::Fault { addr, reason, read, .. } => fault(*addr, *reason, *read),
+        What::SlowCall { .. } | What::DeviceGone | What::DeviceNew => "-".to_owned(),
+    }
+}
+
+fn fault(addr: u64, reason: Option<u8>, read: Option<bool>) -> String {
+    let access = match read {
+        Some(true) => "a read",
+        Some(false) => "a write",
+        None => "an access",
+    };
+    let reason = reason.map(|reason| format!(", reason {reason}")).unwrap_or_default();
+    format!("the IOMMU refused {access} at {addr:#x}{reason}")
+}
+
+fn between(sizes: Option<(u64, u64)>) -> String {
+    let bytes = |bytes: u64| Unit::Bytes.render(Some(bytes as f64));
+    match sizes {
+        None => "-".to_owned(),
+        Some((least, most)) if least == most => bytes(least),
+        Some((least, most)) => format!("{} to {}", bytes(least), bytes(most)),
+    }
 }

@@ -2,10 +2,14 @@
 
 use super::Render;
 use super::clean::is_hostile;
+use crate::commands::advise::{AdviceList, DistroAdvice, FleetAdvice};
+use crate::commands::compat::ListCheck;
 use crate::commands::devices::DeviceList;
 use crate::commands::doctor::Survey;
 use crate::commands::policy::{Changes, Explanation, PolicyList, PolicyLog, TrialReport};
+use crate::commands::verify::{BootTrial, VerifyReport};
 use crate::exit::Stop;
+use iova_core::compat::merge::Merged;
 use iova_core::model::Report;
 use serde::Serialize;
 
@@ -25,6 +29,18 @@ impl Render for Json {
         document(survey)
     }
 
+    fn advice(&self, list: &AdviceList) -> Result<String, Stop> {
+        document(list)
+    }
+
+    fn fleet(&self, advice: &FleetAdvice) -> Result<String, Stop> {
+        document(advice)
+    }
+
+    fn distro(&self, advice: &DistroAdvice) -> Result<String, Stop> {
+        document(advice)
+    }
+
     fn policies(&self, list: &PolicyList) -> Result<String, Stop> {
         document(list)
     }
@@ -41,14 +57,30 @@ impl Render for Json {
         document(log)
     }
 
+    fn list_check(&self, check: &ListCheck) -> Result<String, Stop> {
+        document(check)
+    }
+
+    fn merged(&self, merged: &Merged) -> Result<String, Stop> {
+        document(merged)
+    }
+
     fn changes(&self, changes: &Changes) -> Result<String, Stop> {
         document(changes)
+    }
+
+    fn verification(&self, report: &VerifyReport) -> Result<String, Stop> {
+        document(report)
+    }
+
+    fn boot_trial(&self, trial: &BootTrial) -> Result<String, Stop> {
+        document(trial)
     }
 }
 
 /// Pretty-printed, ended by a newline. serde_json escapes C0 controls only; what else could reach a terminal (DEL, C1,
 /// bidirectional overrides) is escaped here. Such characters only occur inside strings.
-fn document(value: &impl Serialize) -> Result<String, Stop> {
+pub(super) fn document(value: &impl Serialize) -> Result<String, Stop> {
     let json = serde_json::to_string_pretty(value).map_err(Stop::internal)?;
     let mut out = String::with_capacity(json.len() + 1);
     for c in json.chars() {

@@ -2,6 +2,8 @@
 
 pub(crate) mod bar;
 mod clean;
+mod gate;
+pub(crate) mod html;
 pub(crate) mod items;
 mod json;
 pub(crate) mod low_map;
@@ -10,15 +12,20 @@ mod text;
 pub(crate) mod when;
 
 pub(crate) use clean::clean;
+pub(crate) use gate::gate;
 pub(crate) use json::Json;
-pub(crate) use text::Text;
+pub(crate) use text::{Text, step_line};
 
 use crate::args::Format;
+use crate::commands::advise::{AdviceList, DistroAdvice, FleetAdvice};
+use crate::commands::compat::ListCheck;
 use crate::commands::devices::DeviceList;
 use crate::commands::doctor::Survey;
 use crate::commands::policy::{Changes, Explanation, PolicyList, PolicyLog, TrialReport};
+use crate::commands::verify::{BootTrial, VerifyReport};
 use crate::exit::Stop;
 use crate::term::Term;
+use iova_core::compat::merge::Merged;
 use iova_core::model::Report;
 
 /// A format.
@@ -29,6 +36,12 @@ pub(crate) trait Render {
     fn devices(&self, list: &DeviceList) -> Result<String, Stop>;
     /// `iova doctor`.
     fn doctor(&self, survey: &Survey) -> Result<String, Stop>;
+    /// `iova advise`.
+    fn advice(&self, list: &AdviceList) -> Result<String, Stop>;
+    /// `iova advise --for fleet`.
+    fn fleet(&self, advice: &FleetAdvice) -> Result<String, Stop>;
+    /// `iova advise --for distro`.
+    fn distro(&self, advice: &DistroAdvice) -> Result<String, Stop>;
     /// `iova policy show`.
     fn policies(&self, list: &PolicyList) -> Result<String, Stop>;
     /// `iova policy explain`.
@@ -37,8 +50,16 @@ pub(crate) trait Render {
     fn trial(&self, report: &TrialReport) -> Result<String, Stop>;
     /// `iova policy log`.
     fn policy_log(&self, log: &PolicyLog) -> Result<String, Stop>;
+    /// `iova compat check`.
+    fn list_check(&self, check: &ListCheck) -> Result<String, Stop>;
+    /// `iova compat merge`.
+    fn merged(&self, merged: &Merged) -> Result<String, Stop>;
     /// All other commands of `iova policy`.
     fn changes(&self, changes: &Changes) -> Result<String, Stop>;
+    /// `iova verify`.
+    fn verification(&self, report: &VerifyReport) -> Result<String, Stop>;
+    /// `iova verify --boot`.
+    fn boot_trial(&self, trial: &BootTrial) -> Result<String, Stop>;
 }
 
 /// The renderer of `format`.
@@ -50,8 +71,14 @@ pub(crate) fn renderer(format: Format, term: Term) -> Box<dyn Render> {
 }
 
 #[cfg(test)]
+mod boot_trial_tests;
+#[cfg(test)]
+mod compat_tests;
+#[cfg(test)]
 pub(crate) mod fixtures;
 #[cfg(test)]
 mod policy_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verify_tests;

@@ -6,6 +6,7 @@ use crate::commands::policy::{
     View,
 };
 use crate::term::Term;
+use iova_core::compat::Word;
 use iova_core::inventory::Inventory;
 use iova_core::model::{HostFigures, Latency, OrderLatency, SacControl};
 use iova_core::policy::explain::{Answer, Facts, Plan, Window, Wish};
@@ -139,6 +140,10 @@ fn policies(module: bool) -> PolicyList {
 }
 
 fn explanation(answer: Answer) -> Explanation {
+    explanation_with(answer, Word::default())
+}
+
+fn explanation_with(answer: Answer, word: Word) -> Explanation {
     let device = inventory().devices[2].clone();
     let wish = Wish { flush: true, ..Wish::new(&device.bdf, Policy::Dac(40)) };
     let facts = Facts {
@@ -149,6 +154,7 @@ fn explanation(answer: Answer) -> Explanation {
         is_root_disk: true,
         taken: Vec::new(),
         direct: Vec::new(),
+        listed: Ok(word),
     };
     let window = Window { top: 0x3fff_ffff, room_bytes: 1 << 30 };
     let plan = Plan::new(&facts, &wish, Some(Ok(window)), answer);
@@ -229,6 +235,11 @@ fn explanations() {
     insta::assert_snapshot!("explained_json", Json.explanation(&would).unwrap());
     let refused = explanation(Answer::Refuses(Refusal::SharedGroup));
     insta::assert_snapshot!("explained_refusal", Text::new(PLAIN).explanation(&refused).unwrap());
+    let mut cap = super::compat_tests::cap();
+    cap.width = 36;
+    let word = Word { cap: Some(36), entries: vec![cap], ..Word::default() };
+    let listed = explanation_with(Answer::Would(staged()), word);
+    insta::assert_snapshot!("explained_listed", Text::new(PLAIN).explanation(&listed).unwrap());
 }
 
 #[test]

@@ -1,25 +1,34 @@
-use super::{Plan, Source, Until, measure};
+use super::{Plan, Source, Until, measure, measure_told};
 use crate::exit::{Exit, Stop};
 use crate::render::fixtures;
 use iova_core::inventory::{DomainType, Inventory};
+use iova_core::model::story::Story;
 use iova_core::model::{SacControl, Unknown};
 use iova_core::probe::Profile;
-use iova_core::sample::{DeviceCounters, Sample};
+use iova_core::sample::{Call, CallKind, Calls, DeviceCounters, Sample};
 use iova_core::snapshot::Snapshot;
 use std::time::{Duration, Instant};
 
 /// A kernel whose NVMe disk makes 100 allocations between any two readings.
-struct Fake {
+pub(super) struct Fake {
     inventory: Inventory,
     attached: Result<bool, Stop>,
     readings: u64,
     /// Somebody presses Ctrl-C while it attaches.
     impatient: bool,
+    /// It tells of single calls, ten between any two readings.
+    pub(super) tells: bool,
 }
 
 impl Fake {
-    fn new() -> Self {
-        Self { inventory: fixtures::inventory(), attached: Ok(false), readings: 0, impatient: false }
+    pub(super) fn new() -> Self {
+        Self {
+            inventory: fixtures::inventory(),
+            attached: Ok(false),
+            readings: 0,
+            impatient: false,
+            tells: false,
+        }
     }
 }
 
@@ -57,6 +66,21 @@ impl Source for Fake {
         Ok(sample)
     }
 
+    fn calls(&mut self) -> Result<Option<Calls>, Stop> {
+        let call = |n: u64| Call {
+            ns: self.readings * 500_000_000 + n,
+            kind: CallKind::Alloc,
+            cpu: 0,
+            dev: 3,
+            pfn: Some(1000 + n),
+            pages: 1,
+            limit_pfn: Some(1 << 20),
+            latency_ns: Some(500),
+        };
+        let list = (0..10).map(call).collect();
+        Ok(self.tells.then_some(Calls { sampling: 8, lost: 2, passed: 88, list }))
+    }
+
     fn unmeasured(&self) -> Vec<Unknown> {
         Vec::new()
     }
@@ -80,6 +104,17 @@ fn a_measurement_counts_from_its_first_reading_to_its_last() {
     let nvme = &report.devices[0];
     assert_eq!((&*nvme.bdf, nvme.alloc.count), ("0000:01:00.0", 200));
     assert_eq!((report.duration_s, report.interrupted), (1.0, false));
+}
+
+#[test]
+fn a_story_is_told_beside_the_same_report() {
+    let mut story = Story::default();
+    let told = measure_told(&mut Fake::new(), &plan(millis(1200)), &mut story).unwrap();
+    assert_eq!(told, measure(&mut Fake::new(), &plan(millis(1200))).unwrap());
+    assert_eq!(story.columns().len(), 2, "one second, and the rest");
+    let nvme = story.device("0000:01:00.0").unwrap();
+    let counts: Vec<u64> = nvme.columns.iter().map(|(_, stretch)| stretch.allocs).collect();
+    assert_eq!(counts, [100, 100]);
 }
 
 #[test]

@@ -15,9 +15,15 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Prints `count` intervals, or until a signal comes.
-pub(crate) fn batch(plan: &Plan, count: Option<u64>, format: Format, term: Term) -> Result<Exit, Stop> {
+pub(crate) fn batch(
+    plan: &Plan,
+    count: Option<u64>,
+    format: Format,
+    term: Term,
+    feed: impl FnOnce(&Plan) -> Result<Box<dyn Feed>, Stop>,
+) -> Result<Exit, Stop> {
     let signals = Signals::block().map_err(|error| Stop::internal(format!("signals: {error}")))?;
-    let feed = Feed::start(plan)?;
+    let feed = feed(plan)?;
     let (stop, stopped) = mpsc::channel();
     std::thread::spawn(move || {
         while !matches!(signals.wait(Instant::now() + Duration::from_secs(3600)), Wake::Ended { .. }) {}
@@ -27,8 +33,15 @@ pub(crate) fn batch(plan: &Plan, count: Option<u64>, format: Format, term: Term)
         plan.habits.columns.iter().filter_map(|&column| COLUMNS.get(column)).collect();
     let mut left = count;
     let mut failed = None;
-    feed.run(&stopped, |goods| {
-        let Goods::Reading(reading) = goods else { return true };
+    feed.run(&stopped, &mut |goods| {
+        let reading = match goods {
+            Goods::Reading(reading) => reading,
+            Goods::Report(_) | Goods::Recording(_) => return true,
+            Goods::End(flaw) => {
+                flaw.into_iter().for_each(|flaw| output::complain(&flaw));
+                return false;
+            }
+        };
         let printed = text(&reading, &columns, format, term).and_then(|text| output::print(&text));
         failed = printed.err();
         left = left.map(|left| left.saturating_sub(1));

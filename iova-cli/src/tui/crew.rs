@@ -1,10 +1,11 @@
 //! Who carries wishes out: other processes of this program. A trial has a process of its own, because what protects data
 //! must not wait for a screen; it ends with its input, however this process ends.
 
+use super::News;
 use super::desk::{Answer, Plan, Wish};
+use super::export::{self, Kind};
+use super::past::Recording;
 use super::source::Order;
-use super::{News, export};
-use crate::args::Format;
 use crate::commands::policy::{Summary, Told};
 use crate::signals;
 use iova_core::model::Report;
@@ -24,27 +25,34 @@ pub(super) struct Crew {
     /// To the source.
     orders: Sender<Order>,
     unicode: bool,
-    /// The format of a report that is on its way.
-    format: Format,
+    /// Those that are watched, as the user named them; empty for all.
+    devices: Vec<String>,
+    /// What is to become of the last minutes, which are on their way.
+    kind: Kind,
     /// The trial's input: its end is a no.
     trial: Option<ChildStdin>,
 }
 
 impl Crew {
-    pub(super) fn new(tell: Sender<News>, orders: Sender<Order>, unicode: bool) -> Self {
-        Self { tell, orders, unicode, format: Format::Text, trial: None }
+    pub(super) fn new(tell: Sender<News>, orders: Sender<Order>, unicode: bool, devices: &[String]) -> Self {
+        Self { tell, orders, unicode, devices: devices.to_vec(), kind: Kind::Text, trial: None }
     }
 
-    /// Asks for a report of the last minutes.
-    pub(super) fn report(&mut self, format: Format) {
-        self.format = format;
-        let _ = self.orders.send(Order::Report);
+    /// Asks for the last minutes, to write this.
+    pub(super) fn want(&mut self, kind: Kind) {
+        self.kind = kind;
+        let _ = self.orders.send(kind.order());
     }
 
     /// Writes it; not here, because the disk may be the device in trouble.
-    pub(super) fn write(&self, report: Box<Report>) {
-        let (format, unicode) = (self.format, self.unicode);
-        self.ask(move || Answer::Written(export::write(&report, format, unicode)));
+    pub(super) fn write_report(&self, report: Box<Report>) {
+        let (kind, unicode) = (self.kind, self.unicode);
+        self.ask(move || Answer::Written(export::report(&report, kind, unicode)));
+    }
+
+    pub(super) fn write_recording(&self, recording: Recording) {
+        let (kind, devices) = (self.kind, self.devices.clone());
+        self.ask(move || Answer::Written(export::recording(&recording, kind, &devices)));
     }
 
     pub(super) fn carry_out(&mut self, wish: Wish) {
@@ -98,7 +106,7 @@ impl Crew {
 }
 
 /// This program, with what it says on pipes. It shall not inherit the signals that are blocked here.
-fn program(arguments: &[&str]) -> Command {
+pub(super) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // SAFETY: it is async-signal-safe.
@@ -135,7 +143,7 @@ fn document<T: for<'a> Deserialize<'a>>(arguments: &[&str]) -> Result<T, String>
 }
 
 /// The last line of what was said on standard error, without the name in front.
-fn complaint(stderr: &[u8]) -> String {
+pub(super) fn complaint(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let line = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it ended without a word");
     line.strip_prefix("iova: ").unwrap_or(line).to_owned()

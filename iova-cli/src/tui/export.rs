@@ -1,69 +1,135 @@
-//! The report of the last minutes, as a file in the current directory.
+//! The last minutes as a file in the current directory.
+//!
+//! A page is made by another process, which plays the recording: it takes more memory than the screen, and gives it back
+//! this way.
 
+use super::crew::{complaint, program};
+use super::past::Recording;
+use super::source::Order;
 use crate::args::Format;
 use crate::exit::Stop;
 use crate::render::{renderer, when};
+use crate::session;
 use crate::term::Term;
 use iova_core::model::Report;
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a text report is wrapped to: it is to be read elsewhere.
 const WIDTH: usize = 80;
 
-/// Writes it, and says in one sentence where, or why not.
-pub(super) fn write(report: &Report, format: Format, unicode: bool) -> String {
-    let seconds = report.duration_s.round();
-    match into(Path::new("."), report, format, unicode) {
-        Ok(path) => format!("the last {seconds} s are in {}", path.display()),
-        Err(why) => format!("no report was written: {why}"),
+/// What to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Json,
+    /// A page with pictures over time.
+    Html,
+    Recording,
+}
+
+impl Kind {
+    /// What it is made of.
+    pub(super) fn order(self) -> Order {
+        match self {
+            Self::Text | Self::Json => Order::Report,
+            Self::Html | Self::Recording => Order::Recording,
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Text => "txt",
+            Self::Json => "json",
+            Self::Html => "html",
+            Self::Recording => "iova",
+        }
     }
 }
 
-fn into(directory: &Path, report: &Report, format: Format, unicode: bool) -> Result<PathBuf, String> {
+/// Writes it, and says in one sentence where, or why not.
+pub(super) fn report(report: &Report, kind: Kind, unicode: bool) -> String {
+    let format = if kind == Kind::Json { Format::Json } else { Format::Text };
     let term = Term { width: WIDTH, color: false, unicode };
-    let text = renderer(format, term).report(report).map_err(|Stop { message, .. }| message)?;
-    let extension = match format {
-        Format::Text => "txt",
-        Format::Json => "json",
+    let text = renderer(format, term).report(report).map_err(|Stop { message, .. }| message);
+    let written = text.and_then(|text| {
+        into(Path::new("."), kind, |mut file| {
+            file.write_all(text.as_bytes()).map_err(|error| error.to_string())
+        })
+    });
+    told(written, report.duration_s)
+}
+
+/// The same.
+pub(super) fn recording(recording: &Recording, kind: Kind, devices: &[String]) -> String {
+    let (bytes, span) = match recording {
+        Ok(recording) => recording,
+        Err(why) => return told(Err(why.clone()), 0.0),
     };
+    let written = into(Path::new("."), kind, |mut file| match kind {
+        Kind::Html => page(file, bytes, devices),
+        _ => file.write_all(bytes).map_err(|error| error.to_string()),
+    });
+    told(written, span.as_secs_f64())
+}
+
+fn told(written: Result<PathBuf, String>, seconds: f64) -> String {
+    match written {
+        Ok(path) => format!("the last {} s are in {}", seconds.round(), path.display()),
+        Err(why) => format!("nothing was written: {why}"),
+    }
+}
+
+fn into(
+    directory: &Path,
+    kind: Kind,
+    fill: impl FnOnce(File) -> Result<(), String>,
+) -> Result<PathBuf, String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
     let name = when::utc(now).replace([' ', ':'], "-");
-    let path = directory.join(format!("iova-report-{name}.{extension}"));
-    save(&path, &text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let path = directory.join(format!("iova-report-{name}.{}", kind.extension()));
+    let file = session::create(&path).map_err(|stop| stop.message)?;
+    fill(file).map_err(|why| {
+        // It is ours, and worth nothing.
+        let _ = std::fs::remove_file(&path);
+        format!("{}: {why}", path.display())
+    })?;
     Ok(path)
 }
 
-/// Nobody else's file, and for nobody else: it has the names of devices, and addresses.
-fn save(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())
+fn page(file: File, recording: &[u8], devices: &[String]) -> Result<(), String> {
+    let said = |error: io::Error| error.to_string();
+    let mut command = program(&["replay", "/dev/stdin", "report", "--format", "html"]);
+    devices.iter().for_each(|device| _ = command.args(["--device", device]));
+    let mut child = command.stdin(Stdio::piped()).stdout(file).spawn().map_err(said)?;
+    // It reads all before it writes; if it goes before that, it says why.
+    let _ = child.stdin.take().map(|mut input| input.write_all(recording));
+    let output = child.wait_with_output().map_err(said)?;
+    if output.status.success() { Ok(()) } else { Err(complaint(&output.stderr)) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::fixtures;
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
-    fn a_report_is_written_once_and_for_its_owner() {
+    fn a_file_is_written_once_and_for_its_owner() {
         let place = std::env::temp_dir().join(format!("iova-export-{}", std::process::id()));
         fs::create_dir_all(&place).unwrap();
-        let report = fixtures::cliff();
-        let text = into(&place, &report, Format::Text, true).unwrap();
-        let json = into(&place, &report, Format::Json, true).unwrap();
-        assert!(fs::read_to_string(&text).unwrap().contains("FINDINGS"));
-        let read: serde_json::Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
-        assert_eq!(read["schema"], "iova.report");
-        assert_eq!(fs::metadata(&json).unwrap().permissions().mode() & 0o777, 0o600);
-        let why = save(&json, "").unwrap_err();
-        assert_eq!(why.kind(), io::ErrorKind::AlreadyExists);
+        let path =
+            into(&place, Kind::Json, |mut file| file.write_all(b"{}").map_err(|_| String::new())).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"{}");
+        assert_eq!(path.extension().unwrap(), "json");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let why = into(&place, Kind::Html, |_| Err("no pictures".to_owned())).unwrap_err();
+        assert!(why.ends_with(".html: no pictures"), "{why}");
+        assert_eq!(fs::read_dir(&place).unwrap().count(), 1, "nothing half made is left");
         fs::remove_dir_all(&place).unwrap();
-        assert!(into(&place, &report, Format::Text, true).unwrap_err().contains("iova-report"));
+        assert!(into(&place, Kind::Text, |_| Ok(())).unwrap_err().contains("iova-report"));
     }
 }

@@ -38,7 +38,7 @@ impl Identity {
     pub(crate) fn of(device: &Device) -> Self {
         Self {
             bdf: device.bdf.clone(),
-            name: name(device).to_owned(),
+            name: device.short_name().to_owned(),
             driver: driver(device).to_owned(),
             policy: policy(device).into_owned(),
         }
@@ -46,12 +46,8 @@ impl Identity {
 
     /// The same question without making one: nearly always the answer is yes.
     fn is_of(&self, device: &Device) -> bool {
-        self.name == name(device) && self.driver == driver(device) && self.policy == policy(device)
+        self.name == device.short_name() && self.driver == driver(device) && self.policy == policy(device)
     }
-}
-
-fn name(device: &Device) -> &str {
-    device.functions.first().unwrap_or(&device.name)
 }
 
 fn driver(device: &Device) -> &str {

@@ -1,5 +1,7 @@
 //! Every key there is: what it does, where, and in which words. Footer and help are made from this list.
 
+use super::export::Kind;
+
 /// A key, as no terminal library calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
@@ -60,9 +62,11 @@ pub(crate) enum Action {
     Earlier,
     Later,
     Findings,
-    /// Writes a report.
-    Export,
-    ExportJson,
+    /// Asks as what the last minutes are to be written.
+    Write,
+    WriteAs(Kind),
+    /// The question is answered with no.
+    No,
     Policy,
     Explain,
     Other,
@@ -106,12 +110,16 @@ pub(crate) enum Place {
     Trial,
     /// The chooser of columns, which takes all keys.
     Columns,
+    /// The question as what to write the last minutes; takes all keys.
+    Writing,
 }
 
 impl Place {
     /// True if a key of `self` has its meaning in `place`.
     fn holds_in(self, place: Self) -> bool {
-        self == place || (self == Everywhere && place != Columns) || (self, place) == (Device, Space)
+        self == place
+            || (self == Everywhere && !matches!(place, Columns | Writing))
+            || (self, place) == (Device, Space)
     }
 }
 
@@ -139,7 +147,7 @@ const fn key(
 }
 
 use Key::Char;
-use Place::{Columns, Device, Everywhere, Overview, Policy, Space, Trial};
+use Place::{Columns, Device, Everywhere, Overview, Policy, Space, Trial, Writing};
 
 const DIGITS: &[Key] =
     &[Char('1'), Char('2'), Char('3'), Char('4'), Char('5'), Char('6'), Char('7'), Char('8'), Char('9')];
@@ -208,13 +216,12 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key(Everywhere, Action::Last, &[Key::End, Char('G')], "End G", "", "to the last"),
     key(
         Everywhere,
-        Action::Export,
+        Action::Write,
         &[Char('e')],
         "e",
         "report",
-        "write a report of the last five to ten minutes into this directory",
+        "write the last minutes into this directory, as what is asked next",
     ),
-    key(Everywhere, Action::ExportJson, &[Char('E')], "E", "", "the same as JSON"),
     key(Everywhere, Action::Theme, &[Char('T')], "T", "", "colours for a dark or light background, or none"),
     key(Everywhere, Action::Quit, &[Char('q'), Key::Interrupt], "q", "quit", "quit"),
     key(Columns, Action::Toggle, &[Char(' '), Key::Enter], "Space", "show/hide", "show or hide this column"),
@@ -227,6 +234,12 @@ pub(crate) const BINDINGS: &[Binding] = &[
     key(Columns, Action::First, &[Key::Home, Char('g')], "Home g", "", "to the first"),
     key(Columns, Action::Last, &[Key::End, Char('G')], "End G", "", "to the last"),
     key(Columns, Action::Quit, &[Key::Interrupt], "Ctrl-C", "", "quit"),
+    key(Writing, Action::WriteAs(Kind::Text), &[Char('t')], "t", "text", "a report for people"),
+    key(Writing, Action::WriteAs(Kind::Json), &[Char('j')], "j", "JSON", "a report for programs"),
+    key(Writing, Action::WriteAs(Kind::Html), &[Char('h')], "h", "HTML", "a page with pictures over time"),
+    key(Writing, Action::WriteAs(Kind::Recording), &[Char('r')], "r", "recording", "for iova replay"),
+    key(Writing, Action::No, &[Key::Escape], "Esc", "no", "nothing"),
+    key(Writing, Action::Quit, &[Key::Interrupt], "Ctrl-C", "", "quit"),
 ];
 
 /// What a key does in a place.
@@ -246,7 +259,7 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
-        for place in [Overview, Device, Space, Place::Findings, Policy, Trial, Columns] {
+        for place in [Overview, Device, Space, Place::Findings, Policy, Trial, Columns, Writing] {
             let keys: Vec<Key> = of(place, false).flat_map(|binding| binding.keys).copied().collect();
             for (index, key) in keys.iter().enumerate() {
                 assert!(!keys[..index].contains(key), "{key:?} in {place:?}");

@@ -4,7 +4,7 @@ use super::crew::Crew;
 use super::keys::Key;
 use super::source::Reading;
 use super::state::State;
-use super::{News, show};
+use super::{Inbox, News, show};
 use crate::exit::{Exit, Stop};
 use crate::render::fixtures;
 use iova_core::model::Step;
@@ -20,12 +20,13 @@ fn run(first: Vec<News>, mut at_frame: impl FnMut(&State, &Sender<News>)) -> (Re
     let (tell, news) = mpsc::channel();
     first.into_iter().for_each(|news| tell.send(news).unwrap());
     let mut state = State::default();
-    let mut crew = Crew::new(mpsc::channel().0, mpsc::channel().0, true);
+    let mut crew = Crew::new(mpsc::channel().0, mpsc::channel().0, true, &[]);
     let draw = |state: &mut State| {
         at_frame(state, &tell);
         Ok(())
     };
-    let result = show(draw, &news, INTERVAL, &mut state, &mut crew);
+    let taken = mpsc::channel().1;
+    let result = show(draw, &Inbox { news: &news, taken: &taken }, INTERVAL, &mut state, &mut crew);
     (result, state)
 }
 

@@ -15,9 +15,11 @@ mod keys;
 mod layout;
 mod packed;
 mod pane;
+mod past;
+mod player;
 mod pointer;
 mod sort;
-mod source;
+pub(crate) mod source;
 mod state;
 mod terminal;
 mod theme;
@@ -29,7 +31,9 @@ pub(crate) mod bench;
 
 pub(crate) use batch::batch;
 pub(crate) use habits::Palette;
-pub(crate) use source::Plan;
+pub(crate) use player::Player;
+pub(crate) use source::{Feed, LiveFeed, Plan};
+pub(crate) use state::Origin;
 
 use crate::exit::{Exit, Stop};
 use crate::output;
@@ -38,7 +42,7 @@ use crate::term::Term;
 use crew::Crew;
 use iova_core::model::Report;
 use ratatui::crossterm::event;
-use source::{Feed, Goods, Reading};
+use source::{Goods, Reading};
 use state::State;
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -48,6 +52,9 @@ use theme::Theme;
 
 /// Nothing new for this many intervals is worth a word.
 const STALLED: u32 = 3;
+/// Readings that may wait for the screen. A terminal that takes nothing (Ctrl-S, a dead connection) holds the loop up, and a
+/// reading of 200 devices is a megabyte; the source then waits as well, and its next interval is a longer one.
+const WAITING: usize = 1;
 /// For a trial to take its policy back when the screen is left.
 const TAKING_BACK: Duration = Duration::from_secs(10);
 
@@ -62,33 +69,47 @@ enum News {
     Answer(desk::Answer),
     /// The last minutes, to be written.
     Report(Box<Report>),
+    Recording(past::Recording),
+    /// A recording is over; with what is wrong with it.
+    End(Option<String>),
 }
 
 /// Shows the screen until the user has seen enough.
-pub(crate) fn run(plan: &Plan, term: Term) -> Result<Exit, Stop> {
+pub(crate) fn run(
+    plan: &Plan,
+    term: Term,
+    feed: impl FnOnce(&Plan) -> Result<Box<dyn Feed>, Stop>,
+) -> Result<Exit, Stop> {
     // Before any thread is there, so that all of them hold the signals back.
     let signals = Signals::block_for_trial().map_err(|error| Stop::internal(format!("signals: {error}")))?;
-    let feed = Feed::start(plan)?;
+    let feed = feed(plan)?;
     let (tell, news) = mpsc::channel();
     let (order, orders) = mpsc::channel();
+    let (room, taken) = mpsc::sync_channel(WAITING);
     let mut screen = Taken::take(plan.habits.mouse)
         .map_err(|error| Stop::unusable(format!("the terminal can't be used ({error}): try --batch")))?;
     listen(&tell, signals);
-    let mut crew = Crew::new(tell.clone(), order, term.unicode);
+    let mut crew = Crew::new(tell.clone(), order, term.unicode, &plan.devices);
     let source = std::thread::spawn(move || {
         let readings = tell.clone();
-        let over = feed.run(&orders, |goods| {
+        let over = feed.run(&orders, &mut |goods| {
             let news = match goods {
+                Goods::Reading(_) if room.send(()).is_err() => return false,
                 Goods::Reading(reading) => News::Reading(reading),
                 Goods::Report(report) => News::Report(report),
+                Goods::Recording(recording) => News::Recording(recording),
+                Goods::End(flaw) => News::End(flaw),
             };
             readings.send(news).is_ok()
         });
         let _ = tell.send(News::Over(over));
     });
     let mut state = State::new(plan.habits.clone(), plan.read_only);
+    state.origin = plan.origin;
     let draw = |state: &mut State| draw(&mut screen, term.unicode, state);
-    let result = show(draw, &news, plan.interval, &mut state, &mut crew);
+    let result = show(draw, &Inbox { news: &news, taken: &taken }, plan.interval, &mut state, &mut crew);
+    // Who waits for room need not wait any longer.
+    drop(taken);
     drop(screen);
     end_trial(&mut state, &news, &mut crew);
     // Its orders end with it.
@@ -159,10 +180,26 @@ fn draw(screen: &mut Taken, unicode: bool, state: &mut State) -> Result<(), Stop
     Ok(())
 }
 
+/// What happens, and room for more of it.
+struct Inbox<'a> {
+    news: &'a Receiver<News>,
+    taken: &'a Receiver<()>,
+}
+
+impl Inbox<'_> {
+    fn next(&self, patience: Duration) -> Result<News, RecvTimeoutError> {
+        let news = self.news.recv_timeout(patience)?;
+        if let News::Reading(_) = news {
+            let _ = self.taken.try_recv();
+        }
+        Ok(news)
+    }
+}
+
 /// Draws, waits for what happens, and draws again.
 fn show(
     mut draw: impl FnMut(&mut State) -> Result<(), Stop>,
-    news: &Receiver<News>,
+    inbox: &Inbox<'_>,
     interval: Duration,
     state: &mut State,
     crew: &mut Crew,
@@ -171,7 +208,7 @@ fn show(
     let mut last = Instant::now();
     loop {
         draw(state)?;
-        match news.recv_timeout(interval) {
+        match inbox.next(interval) {
             Ok(News::Reading(reading)) => {
                 last = Instant::now();
                 state.push(reading.step, reading.own_cpu);
@@ -184,19 +221,24 @@ fn show(
                 return Err(Stop::unusable(format!("the keyboard is gone: {error}")));
             }
             Ok(News::Answer(answer)) => state.hear(answer),
-            Ok(News::Report(report)) => crew.write(report),
+            Ok(News::Report(report)) => crew.write_report(report),
+            Ok(News::Recording(recording)) => crew.write_recording(recording),
+            Ok(News::End(flaw)) => {
+                state.origin = Origin::Ended;
+                state.notice = flaw;
+            }
             Ok(News::Over(Err(stop))) => return Err(stop),
             Ok(News::Over(Ok(())) | News::Signal) | Err(RecvTimeoutError::Disconnected) => {
                 return Ok(Exit::Done);
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if last.elapsed() > patience {
+        if last.elapsed() > patience && state.origin == Origin::Live {
             let seconds = last.elapsed().as_secs();
             state.trouble = Some(format!("nothing new for {seconds} s: the probes are not read"));
         }
         state.desk.wishes().into_iter().for_each(|wish| crew.carry_out(wish));
-        state.export.take().into_iter().for_each(|format| crew.report(format));
+        state.wanted.take().into_iter().for_each(|kind| crew.want(kind));
         if state.over {
             return Ok(Exit::Done);
         }

@@ -3,13 +3,13 @@
 use super::chooser::Chooser;
 use super::columns::{self, MASK};
 use super::desk::{Answer, Desk, Stage, Sure};
+use super::export::Kind;
 use super::habits::{Habits, Palette, Sort};
 use super::history::{History, Moment, Row};
 use super::keys::{self, Action, Key, Place};
 use super::layout::{self, Field, Placed};
 use super::pane::Pane;
 use super::window::Window;
-use crate::args::Format;
 use iova_core::model::Step;
 use std::cmp::Ordering;
 
@@ -27,9 +27,21 @@ pub(crate) enum Screen {
     Policy,
 }
 
+/// Where the intervals come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Origin {
+    #[default]
+    Live,
+    /// A recording that is played.
+    Played,
+    /// One that is over.
+    Ended,
+}
+
 /// Everything.
 #[derive(Debug)]
 pub(crate) struct State {
+    pub(crate) origin: Origin,
     pub(crate) history: History,
     pub(crate) screen: Screen,
     /// What is shown of a device.
@@ -62,8 +74,10 @@ pub(crate) struct State {
     /// Why nothing new comes.
     pub(crate) trouble: Option<String>,
     pub(crate) desk: Desk,
-    /// A report is wanted.
-    pub(crate) export: Option<Format>,
+    /// As what the last minutes are to be written is being asked.
+    pub(crate) writing: bool,
+    /// They are to be written as this.
+    pub(crate) wanted: Option<Kind>,
     /// A sentence for the last line, until a key is pressed.
     pub(crate) notice: Option<String>,
     pub(crate) over: bool,
@@ -78,6 +92,7 @@ impl Default for State {
 impl State {
     pub(crate) fn new(habits: Habits, read_only: bool) -> Self {
         Self {
+            origin: Origin::Live,
             history: History::default(),
             screen: Screen::Overview,
             pane: Pane::default(),
@@ -99,7 +114,8 @@ impl State {
             paused: None,
             trouble: None,
             desk: Desk::default(),
-            export: None,
+            writing: false,
+            wanted: None,
             notice: None,
             over: false,
         }
@@ -128,6 +144,7 @@ impl State {
 
     pub(crate) fn place(&self) -> Place {
         match self.screen {
+            _ if self.writing => Place::Writing,
             _ if self.chooser.is_some() => Place::Columns,
             Screen::Overview => Place::Overview,
             Screen::Device(_) if self.pane == Pane::Space => Place::Space,
@@ -199,7 +216,12 @@ impl State {
         if self.typing {
             return self.type_filter(key);
         }
-        match (keys::action(key, self.place(), self.read_only), key) {
+        let action = keys::action(key, self.place(), self.read_only);
+        // Any other key is a no.
+        if std::mem::take(&mut self.writing) {
+            return action.into_iter().for_each(|action| self.act(action));
+        }
+        match (action, key) {
             (Some(Action::SortNth), Key::Char(digit)) => self.sort_nth(digit),
             (Some(action), _) if self.chooser.is_some() => self.choose(action),
             (Some(action), _) => self.act(action),
@@ -261,8 +283,8 @@ impl State {
             Action::PageDown => self.step(PAGE as isize),
             Action::First => self.step(isize::MIN / 2),
             Action::Last => self.step(isize::MAX / 2),
-            Action::Export => self.want(Format::Text),
-            Action::ExportJson => self.want(Format::Json),
+            Action::Write => self.writing = true,
+            Action::WriteAs(kind) => self.want(kind),
             Action::Policy => self.open_desk(),
             Action::Explain => self.desk.explain(),
             Action::Other => self.desk.typed = Some(String::new()),
@@ -278,7 +300,7 @@ impl State {
             Action::Theme => self.palette = self.palette.next(),
             Action::Columns => self.chooser = Some(Chooser::default()),
             // They mean something elsewhere.
-            Action::SortNth | Action::Toggle | Action::UsualColumns => {}
+            Action::SortNth | Action::Toggle | Action::UsualColumns | Action::No => {}
         }
         self.keep_cursor();
     }
@@ -312,9 +334,9 @@ impl State {
         self.over = self.desk.sure.is_none();
     }
 
-    fn want(&mut self, format: Format) {
-        self.export = Some(format);
-        self.notice = Some("writing a report".to_owned());
+    fn want(&mut self, kind: Kind) {
+        self.wanted = Some(kind);
+        self.notice = Some("writing the last minutes".to_owned());
     }
 
     /// What came back of a wish.

@@ -12,12 +12,37 @@ mod sac;
 mod space;
 pub mod thresholds;
 
+pub(crate) use sac::{dac_width, limited_disk};
+
 use crate::metric::{self, Scope};
 use crate::model::{Device, Domain, Report};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+/// The name of every finding.
+pub(crate) const IDS: [&str; 19] = [
+    "alloc-failures",
+    "cache-flushes",
+    "cache-holds-space",
+    "confined-32-bit",
+    "dma-faults",
+    "fell-back-64-bit",
+    "flush-queue-holds-space",
+    "hotplug",
+    "idle",
+    "lock-contention",
+    "long-flush-timer",
+    "low-space-cliff",
+    "low-space-fragmented",
+    "low-space-nearly-full",
+    "no-iova-allocation",
+    "sac-failures",
+    "slow-path",
+    "uncached-sizes",
+    "wrong-size-cached",
+];
+
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Good to know; nothing is wrong.
@@ -99,7 +124,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(id: &'static str, severity: Severity, text: impl Into<String>) -> Self {
+    pub(crate) fn new(id: &'static str, severity: Severity, text: impl Into<String>) -> Self {
+        debug_assert!(IDS.contains(&id), "{id} is not among the names");
         Self {
             id,
             severity,

@@ -49,16 +49,19 @@ const TRIAL_BITS: u8 = 40;
 /// The command that lets this device alone skip the attempt below 4 GiB; `None` where there is none: it can't go
 /// higher, it does already, or the kernel offers no way (VT-d on 5.10).
 pub(super) fn dac_trial(device: &Device, control: SacControl) -> Option<String> {
+    let bits = dac_width(device, control)?;
+    let module =
+        if device.policy.set.is_some() { "" } else { " (with the module iova_policy, see `iova doctor`)" };
+    Some(format!("iova policy try {} dac:{bits} --flush{module}", device.bdf))
+}
+
+/// The width of such a trial, bits; `None` where there can be none.
+pub(crate) fn dac_width(device: &Device, control: SacControl) -> Option<u8> {
     let bits = device.dma_mask_bits.filter(|&bits| bits > 32)?.min(TRIAL_BITS);
     let offered = !matches!(control, SacControl::IntelGlobal | SacControl::Unknown);
     let free = !device.policy.is_dac() && device.policy.state != Some("quarantined");
     let is_pci = device.bdf.parse::<crate::policy::Bdf>().is_ok();
-    if !(offered && free && is_pci) {
-        return None;
-    }
-    let module =
-        if device.policy.set.is_some() { "" } else { " (with the module iova_policy, see `iova doctor`)" };
-    Some(format!("iova policy try {} dac:{bits} --flush{module}", device.bdf))
+    (offered && free && is_pci).then_some(bits)
 }
 
 const FACTS: &[&str] = &[
@@ -128,9 +131,14 @@ fn cliff_action(device: &Device, control: SacControl) -> String {
 
 /// The command that keeps a block device's requests small enough for the caches, where it makes larger ones.
 pub(super) fn limit_requests(device: &Device) -> Option<String> {
-    let large = device.alloc.by_order.iter().any(|entry| entry.order > MAX_CACHED_ORDER);
-    let disk = device.functions.iter().find(|name| is_disk(name)).filter(|_| large)?;
+    let disk = limited_disk(device)?;
     Some(format!("Keep requests cacheable: echo 128 > /sys/block/{disk}/queue/max_sectors_kb."))
+}
+
+/// The disk on top of a device that makes larger requests than the caches hold.
+pub(crate) fn limited_disk(device: &Device) -> Option<&str> {
+    let large = device.alloc.by_order.iter().any(|entry| entry.order > MAX_CACHED_ORDER);
+    device.functions.iter().find(|name| is_disk(name)).filter(|_| large).map(String::as_str)
 }
 
 fn is_disk(name: &str) -> bool {

@@ -70,7 +70,7 @@ fn is_driver(device: &Device, wanted: &str) -> bool {
 }
 
 fn is_id(device: &Device, wanted: &str) -> bool {
-    device.id.is_some_and(|(vendor, id)| format!("{vendor:04x}:{id:04x}") == wanted)
+    device.id.is_some_and(|(vendor, id)| super::id_text((vendor, id)) == wanted)
 }
 
 /// `0000:00:1f.2` as `00:1f.2`; addresses in other domains stay whole.
@@ -81,14 +81,14 @@ fn short(bdf: &str) -> &str {
 fn names(device: &Device) -> Vec<String> {
     let mut names = device.functions.clone();
     names.extend(device.driver.clone());
-    names.extend(device.id.map(|(vendor, id)| format!("{vendor:04x}:{id:04x}")));
+    names.extend(device.id.map(super::id_text));
     names.push(short(&device.bdf).to_owned());
     names.push(device.bdf.clone());
     names
 }
 
 /// Levenshtein: the number of letters to insert, delete or replace.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, letter) in a.chars().enumerate() {

@@ -18,10 +18,15 @@ pub(super) fn read(root: &Root) -> Host {
 /// Kinds of IOMMU, from the names drivers give to `iommu_device_sysfs_add`.
 pub(crate) fn iommus(root: &Root) -> Vec<String> {
     let names = root.names("sys/class/iommu");
-    let mut kinds: Vec<String> = names.iter().map(|name| kind(driver_name(root, name).as_str())).collect();
+    let mut kinds: Vec<String> = names.iter().map(|name| kind_of(root, name)).collect();
     kinds.sort_unstable();
     kinds.dedup();
     kinds
+}
+
+/// The kind of one of them, by its name in /sys/class/iommu.
+pub(crate) fn kind_of(root: &Root, name: &str) -> String {
+    kind(&driver_name(root, name))
 }
 
 /// virtio-iommu is listed by its PCI address (`viommu_probe`): what tells is the device it hangs on,

@@ -9,6 +9,7 @@ mod pci_ids;
 mod policy;
 
 pub use find::FindError;
+pub(crate) use find::distance;
 
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +77,11 @@ pub struct Device {
     pub configured: Option<Configured>,
     /// What the module `iova_policy` was told about the device; `None` if the module is not loaded.
     pub managed: Option<DevicePolicy>,
+}
+
+/// Vendor and device as everybody writes them: "8086:1533".
+pub fn id_text((vendor, device): (u16, u16)) -> String {
+    format!("{vendor:04x}:{device:04x}")
 }
 
 /// What the machine is.

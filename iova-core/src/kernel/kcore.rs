@@ -46,6 +46,11 @@ impl Kcore {
         Ok(Self { file, segments })
     }
 
+    /// The same open file again.
+    pub(super) fn another(&self) -> io::Result<Self> {
+        Ok(Self { file: self.file.try_clone()?, segments: self.segments.clone() })
+    }
+
     /// Fills `buffer` from a kernel address.
     pub fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), ReadError> {
         let segment = self.segment(address).ok_or(ReadError::Unmapped(address))?;

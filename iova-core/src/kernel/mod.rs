@@ -9,12 +9,14 @@ mod lockdown;
 pub mod offsets;
 pub mod root;
 pub mod symbols;
+mod types;
 
 pub use btf::{Btf, BtfError, ModuleBtf};
 pub use kcore::{Kcore, ReadError};
 pub use lockdown::Lockdown;
 pub use root::Root;
 pub use symbols::Symbols;
+pub use types::Types;
 
 use std::io;
 use std::sync::Arc;
@@ -27,12 +29,13 @@ pub struct Kernel {
     /// `uname -r`.
     pub release: String,
     /// Its types and functions.
-    pub btf: Btf,
+    pub btf: Types,
     /// Its symbols.
     pub symbols: Arc<Symbols>,
     /// Where `/proc` and `/sys` are.
     pub root: Root,
     lockdown: Lockdown,
+    held: Option<Kcore>,
 }
 
 /// Why the kernel can't be looked into. Each sentence says what to do next.
@@ -92,15 +95,15 @@ impl Kernel {
 
     /// Looks at a kernel whose `/proc` and `/sys` are below `root`.
     pub fn load_from(root: Root) -> Result<Self, KernelError> {
-        let data = root.bytes("sys/kernel/btf/vmlinux").map_err(|error| match error.kind() {
+        let data = root.bytes(types::PATH).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => KernelError::NoBtf,
             _ => KernelError::BtfUnreadable(error),
         })?;
-        let btf = Btf::parse(data)?;
+        let btf = Types::of(Btf::parse(data)?, &root);
         let symbols = Arc::new(Symbols::load(&root).map_err(KernelError::Symbols)?);
         let release = root.text("proc/sys/kernel/osrelease").unwrap_or_default();
         let lockdown = Lockdown::read(&root);
-        Ok(Self { release, btf, symbols, root, lockdown })
+        Ok(Self { release, btf, symbols, root, lockdown, held: None })
     }
 
     /// The table of field offsets for the eBPF programs; absent fields stay absent.
@@ -128,7 +131,24 @@ impl Kernel {
 
     /// Opens the kernel's memory.
     pub fn kcore(&self) -> Result<Kcore, KernelError> {
-        Kcore::open(&self.root, self.lockdown)
+        match &self.held {
+            Some(held) => held.another().map_err(KernelError::NoKcore),
+            None => Kcore::open(&self.root, self.lockdown),
+        }
+    }
+
+    /// Opens the kernel's memory once and for all: the right to do so (CAP_SYS_RAWIO) is asked for when it is opened
+    /// (fs/proc/kcore.c, open_kcore), and no more when it is read. Memory that is plugged in later stays unseen.
+    pub fn hold_kcore(&mut self) -> Result<(), KernelError> {
+        self.held = Some(Kcore::open(&self.root, self.lockdown)?);
+        Ok(())
+    }
+
+    /// Gives the tables of types and symbols back (about 10 MiB): for a process that lives long, once it has asked what it
+    /// goes on asking. A new question reads them again, which takes the rights that reading them took.
+    pub fn forget_tables(&self) {
+        self.btf.forget();
+        self.symbols.forget();
     }
 
     /// The lockdown mode.
@@ -139,6 +159,6 @@ impl Kernel {
     /// Type information of a loaded module; `None` if it has none (not loaded, or a kernel before 5.11).
     pub fn module_btf(&self, module: &str) -> Option<ModuleBtf> {
         let data = self.root.bytes(format!("sys/kernel/btf/{module}")).ok()?;
-        ModuleBtf::parse(&data, &self.btf).ok()
+        ModuleBtf::parse(&data, self.btf.tables()?.as_ref()).ok()
     }
 }

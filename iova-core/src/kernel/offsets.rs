@@ -2,13 +2,13 @@
 
 use iova_common::offsets::Offsets;
 
-use super::Btf;
+use super::Types;
 
 /// Every field of the table that this kernel has.
-pub fn resolve(btf: &Btf) -> Offsets {
+pub fn resolve(types: &Types) -> Offsets {
     let mut offsets = Offsets::NONE;
     for (index, (_, path)) in Offsets::PATHS.iter().enumerate() {
-        if let Some(offset) = btf.offset(path) {
+        if let Some(offset) = types.offset(path) {
             offsets.set(index, offset);
         }
     }

@@ -3,10 +3,11 @@
 //! Names are matched exactly and the type letter is ignored: on 7.2 and later data such as `iommu_dma_forcedac` is
 //! listed as `T`, because the section is linked writable and executable (`arch/x86/kernel/vmlinux.lds.S`).
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::root::Root;
 
@@ -14,11 +15,47 @@ use super::root::Root;
 #[derive(Debug)]
 pub struct Symbols {
     path: PathBuf,
-    /// `(hash of the name, address)`, sorted; address 0 where the kernel hides it. The names themselves would take
-    /// 5 MiB, and a hash table of this twice as much.
-    by_name: Vec<(u64, u64)>,
+    by_name: Mutex<NameTable>,
     hidden: bool,
     by_address: OnceLock<AddressTable>,
+}
+
+#[derive(Debug)]
+struct NameTable {
+    /// `(hash of the name, address)`, sorted; address 0 where the kernel hides it. The names themselves would take
+    /// 5 MiB, and a hash table of this twice as much. `None` once it was forgotten.
+    entries: Option<Vec<(u64, u64)>>,
+    /// What was asked, by hash of the name.
+    answers: HashMap<u64, Option<u64>>,
+}
+
+impl NameTable {
+    fn find(&mut self, hash: u64, path: &Path) -> Option<u64> {
+        if let Some(known) = self.answers.get(&hash) {
+            return *known;
+        }
+        let entries =
+            self.entries.get_or_insert_with(|| read(path).map(|(entries, _)| entries).unwrap_or_default());
+        let index = entries.binary_search_by_key(&hash, |&(hash, _)| hash).ok();
+        let answer = index.and_then(|index| entries.get(index)).map(|&(_, address)| address);
+        self.answers.insert(hash, answer);
+        answer
+    }
+}
+
+/// All symbols by hash of their names, and whether their addresses are hidden.
+fn read(path: &Path) -> io::Result<(Vec<(u64, u64)>, bool)> {
+    let mut entries = Vec::with_capacity(1 << 18);
+    let mut hidden = true;
+    each_line(path, |address, _, name| {
+        hidden &= address == 0;
+        entries.push((hash(name), address));
+    })?;
+    // Stable: of symbols with the same name the first counts, as in the kernel's own kallsyms_lookup_name().
+    entries.sort_by_key(|&(hash, _)| hash);
+    entries.dedup_by_key(|&mut (hash, _)| hash);
+    entries.shrink_to_fit();
+    Ok((entries, hidden))
 }
 
 /// Text symbols in address order.
@@ -33,16 +70,14 @@ impl Symbols {
     /// Reads the table once.
     pub fn load(root: &Root) -> io::Result<Self> {
         let path = root.path("proc/kallsyms");
-        let mut by_name = Vec::with_capacity(1 << 18);
-        let mut hidden = true;
-        each_line(&path, |address, _, name| {
-            hidden &= address == 0;
-            by_name.push((hash(name), address));
-        })?;
-        // Stable: of symbols with the same name the first counts, as in the kernel's own kallsyms_lookup_name().
-        by_name.sort_by_key(|&(hash, _)| hash);
-        by_name.dedup_by_key(|&mut (hash, _)| hash);
+        let (entries, hidden) = read(&path)?;
+        let by_name = Mutex::new(NameTable { entries: Some(entries), answers: HashMap::new() });
         Ok(Self { path, by_name, hidden, by_address: OnceLock::new() })
+    }
+
+    /// Gives the table back. What was asked is remembered; a new question reads it again.
+    pub fn forget(&self) {
+        self.by_name.lock().unwrap_or_else(PoisonError::into_inner).entries = None;
     }
 
     /// True if a symbol of exactly this name exists, even if its address is hidden.
@@ -56,9 +91,8 @@ impl Symbols {
     }
 
     fn find(&self, name: &str) -> Option<u64> {
-        let hash = hash(name.as_bytes());
-        let index = self.by_name.binary_search_by_key(&hash, |&(hash, _)| hash).ok()?;
-        self.by_name.get(index).map(|&(_, address)| address)
+        let mut table = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        table.find(hash(name.as_bytes()), &self.path)
     }
 
     /// True if the kernel shows zeros instead of addresses (`kernel.kptr_restrict`, or no CAP_SYSLOG).
@@ -74,7 +108,7 @@ impl Symbols {
 }
 
 impl AddressTable {
-    fn load(path: &PathBuf) -> io::Result<Self> {
+    fn load(path: &Path) -> io::Result<Self> {
         let mut table = Self::default();
         each_line(path, |address, letter, name| {
             if address != 0 && matches!(letter, b't' | b'T' | b'w' | b'W') {
@@ -98,7 +132,7 @@ impl AddressTable {
 }
 
 /// Calls `visit(address, type letter, name)` for every line `"ffffffff81000000 T _text[\t[module]]"`.
-fn each_line(path: &PathBuf, mut visit: impl FnMut(u64, u8, &[u8])) -> io::Result<()> {
+fn each_line(path: &Path, mut visit: impl FnMut(u64, u8, &[u8])) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
     let mut line = Vec::with_capacity(256);
     while reader.read_until(b'\n', &mut line)? != 0 {
@@ -139,6 +173,10 @@ mod tests {
         std::fs::write(dir.join("proc/kallsyms"), text).unwrap();
         let symbols = Symbols::load(&Root::at(&dir)).unwrap();
         symbols.describe(1);
+        symbols.address("_text");
+        symbols.forget();
+        assert!(symbols.exists("_text"));
+        symbols.exists("helper");
         std::fs::remove_dir_all(dir).unwrap();
         symbols
     }

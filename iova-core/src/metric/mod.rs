@@ -3,11 +3,13 @@
 //! Names are the paths of the JSON report. Text, JSON, help texts and documentation all take them from here; a test
 //! compares the table with the JSON report in both directions.
 
+mod call;
 mod device;
 mod domain;
 mod report;
 mod unit;
 
+pub use call::{CALL, CallFigure};
 pub use report::ADDED_TIME;
 pub use unit::Unit;
 
@@ -27,7 +29,7 @@ pub enum Scope {
 }
 
 /// How to get the value of a metric out of a report.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Get {
     /// From the report.
     Report(fn(&Report) -> Option<f64>),
@@ -40,7 +42,7 @@ pub enum Get {
 }
 
 /// One metric.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Metric {
     /// Its dotted name; `[]` stands for "of each entry".
     pub name: &'static str,

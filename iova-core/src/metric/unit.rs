@@ -22,6 +22,20 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// Its name, for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Bytes => "bytes",
+            Self::Nanoseconds => "nanoseconds",
+            Self::Seconds => "seconds",
+            Self::PerSecond => "per second",
+            Self::Ratio => "ratio",
+            Self::Bits => "bits",
+            Self::Number => "number",
+        }
+    }
+
     /// `value` with its unit, "-" if unknown. Short enough for a table.
     pub fn render(self, value: Option<f64>) -> String {
         let Some(value) = value else { return "-".to_owned() };

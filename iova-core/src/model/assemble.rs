@@ -100,6 +100,7 @@ fn known(model: &Model, index: usize, entry: &inventory::Device, sum: &DeviceCou
     };
     let mut device = counted(sum);
     device.bdf.clone_from(&entry.bdf);
+    device.id = entry.id.map(inventory::id_text);
     device.name.clone_from(&entry.name);
     device.driver.clone_from(&entry.driver);
     device.functions.clone_from(&entry.functions);
@@ -294,8 +295,9 @@ fn fault(raw: &RawFault) -> Fault {
 
 fn domains(model: &Model, end: Option<&Snapshot>) -> Vec<Domain> {
     let states = end.or(model.start.as_ref());
-    let mut domains: Vec<Domain> =
-        states.map(|snapshot| snapshot.domains.iter().map(state).collect()).unwrap_or_default();
+    let mut domains: Vec<Domain> = states
+        .map(|snapshot| snapshot.domains.iter().map(|state| seen(state, snapshot.ns)).collect())
+        .unwrap_or_default();
     let members = by_domain(&model.inventory.devices, |device| device.iovad);
     let mut sums: BTreeMap<u64, &DomainCounters> = model.domain_sums().map(|sum| (sum.iovad, sum)).collect();
     for domain in &mut domains {
@@ -358,7 +360,7 @@ fn high_in_use(state: &DomainState) -> u64 {
     in_use.map(|range| (range.pfn_hi + 1).saturating_sub(range.pfn_lo.max(first_high))).sum()
 }
 
-fn state(state: &DomainState) -> Domain {
+fn seen(state: &DomainState, seen_ns: u64) -> Domain {
     let bytes = |pages: u64| pages * state.granule;
     let low = &state.low;
     let used = low.live + low.cached + low.pending;
@@ -391,7 +393,7 @@ fn state(state: &DomainState) -> Domain {
             entries: Some(state.fq_entries),
             timer_ns: Latency::default(),
         },
-        space: Space { granule: state.granule, ranges: state.ranges.clone() },
+        space: Space { granule: state.granule, ranges: state.ranges.clone(), seen_ns },
         iovad: state.iovad,
         ..Domain::default()
     }

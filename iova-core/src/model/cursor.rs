@@ -128,6 +128,13 @@ impl Cursor {
         self.snapshot = snapshot.or(self.snapshot.take());
     }
 
+    /// The space can't be looked at any more: what was seen of it is forgotten, and `why` is said instead.
+    pub fn lose_sight(&mut self, why: impl Into<String>) {
+        self.snapshot = None;
+        self.unknown.push(Unknown { metric: "low_space".to_owned(), why: why.into() });
+        self.interval = begin(&self.inventory, None, &self.unknown, &self.last);
+    }
+
     /// Takes the next reading.
     pub fn step(&mut self, now: Sample) -> Step {
         let delta = self.last.step(now);
@@ -260,6 +267,16 @@ mod tests {
         }
         assert_eq!(spans[0], 10.0);
         assert!(spans[60..].iter().all(|span| (300.0..=600.0).contains(span)), "{spans:?}");
+    }
+
+    #[test]
+    fn a_space_that_is_out_of_sight_is_unknown() {
+        let mut cursor = cursor();
+        cursor.step(times(1));
+        cursor.lose_sight("closed");
+        let interval = cursor.step(times(2)).interval;
+        assert_eq!((interval.devices[0].alloc.count, interval.devices[0].low_space.live_bytes), (1010, None));
+        assert_eq!(interval.quality.unknown[0].why, "closed");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::sample::{AllocCounters, DeviceCounters, DomainCounters, FreeCounters,
 use iova_common::hist;
 
 /// A set of cumulative counters.
-pub(super) trait Counters: Clone + Default {
+pub(crate) trait Counters: Clone + Default {
     /// What was counted between `earlier` and `self`. Counters that ran backwards were reset (the device was removed
     /// and added again, its slot reused): then everything in `self` is new.
     fn since(&self, earlier: &Self) -> Self;

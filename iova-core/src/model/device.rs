@@ -2,11 +2,12 @@
 
 use super::domain::LowSpace;
 use super::latency::Latency;
+use super::read;
 use crate::inventory::{self, DomainType};
 use serde::{Deserialize, Serialize};
 
 /// How sure we are that a device of the kernel is one of the inventory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Presence {
     /// In the inventory from start to end.
@@ -25,14 +26,17 @@ pub enum Presence {
 }
 
 /// Where its addresses should land and where they did.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Policy {
     /// "sac-first", "full-range" or "32-bit"; `None` if unknown.
-    pub configured: Option<&'static str>,
+    #[serde(deserialize_with = "read::word")]
+    pub configured: Option<read::Word>,
     /// What the module `iova_policy` was told: "stock", "cap:N", "dac:N"; `None` if it is not loaded.
     pub set: Option<String>,
     /// Where that stands: "idle", "active", "pending", "leased", "quarantined", "refused".
-    pub state: Option<&'static str>,
+    #[serde(deserialize_with = "read::word")]
+    pub state: Option<read::Word>,
     /// Share of the successful allocations at or above 4 GiB; `None` without any.
     pub effective_high_ratio: Option<f64>,
 }
@@ -61,7 +65,7 @@ impl Policy {
 }
 
 /// Allocations of one order of pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderCount {
     /// Order: 2^order pages.
     pub order: u32,
@@ -79,7 +83,8 @@ pub struct OrderLatency {
 }
 
 /// Allocations.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Alloc {
     /// Allocations, failed ones included.
     pub count: u64,
@@ -118,7 +123,8 @@ pub struct Alloc {
 pub const LARGE_ORDER: u32 = 6;
 
 /// Unmaps.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Free {
     /// Unmaps.
     pub count: Option<u64>,
@@ -129,7 +135,8 @@ pub struct Free {
 }
 
 /// `dma_map` calls.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Map {
     /// Calls; `None` unless measured.
     pub count: Option<u64>,
@@ -140,7 +147,8 @@ pub struct Map {
 }
 
 /// The per-CPU caches, as this device met them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Cache {
     /// 1 - `alloc.slow_ratio`.
     pub hit_ratio: Option<f64>,
@@ -149,7 +157,8 @@ pub struct Cache {
 }
 
 /// Waits for the domain's tree lock; shared by all devices of the domain.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Lock {
     /// Waits; `None` unless measured.
     pub waits: Option<u64>,
@@ -158,18 +167,19 @@ pub struct Lock {
 }
 
 /// One DMA access the IOMMU refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// Address, in hexadecimal.
     pub address: String,
     /// "read", "write" or unknown.
-    pub access: Option<&'static str>,
+    #[serde(deserialize_with = "read::word")]
+    pub access: Option<read::Word>,
     /// Reason number of the IOMMU.
     pub reason: Option<u8>,
 }
 
 /// One slow allocation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlowCall {
     /// How long it took.
     pub duration_ns: u64,
@@ -180,7 +190,8 @@ pub struct SlowCall {
 }
 
 /// DMA accesses the IOMMU refused.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Faults {
     /// How many; `None` where the IOMMU's reports cannot be seen.
     pub count: Option<u64>,
@@ -189,10 +200,13 @@ pub struct Faults {
 }
 
 /// One device over the interval.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Device {
     /// BDF, or the sysfs name of a platform device; "group 5" where only the group is known.
     pub bdf: String,
+    /// Vendor and device, "8086:1533"; `None` for what is no PCI device, or not known.
+    pub id: Option<String>,
     /// Name for people.
     pub name: String,
     /// Driver.
@@ -232,7 +246,8 @@ pub struct Device {
     /// It went above 4 GiB after a failed SAC attempt in this interval; for good, where the kernel has a flag for that.
     pub fell_back: bool,
     /// Metrics (or their common prefix) that are not exact here, and why in `quality.notes`.
-    pub approximate: Vec<&'static str>,
+    #[serde(deserialize_with = "read::prefixes")]
+    pub approximate: Vec<read::Word>,
     /// Address of its `struct device`: only to join, meaningless to readers.
     #[serde(skip)]
     pub dev: Option<u64>,
@@ -242,6 +257,11 @@ pub struct Device {
 }
 
 impl Device {
+    /// What people call it: the disk, the interface, or the product.
+    pub fn short_name(&self) -> &str {
+        self.functions.first().unwrap_or(&self.name)
+    }
+
     /// True if anything happened.
     pub fn active(&self) -> bool {
         self.alloc.count > 0 || self.free.count > Some(0) || self.faults.count > Some(0)

@@ -2,12 +2,14 @@
 
 use super::device::{Lock, OrderCount};
 use super::latency::Latency;
+use super::read;
 use crate::snapshot::{Consistency, Range};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The 32-bit space of one domain, bytes. All `None` if no snapshot could be taken.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LowSpace {
     /// 4 GiB - reserved.
     pub capacity_bytes: Option<u64>,
@@ -47,7 +49,8 @@ impl LowSpace {
 }
 
 /// The domain's flush queues.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FlushQueue {
     /// True if the domain unmaps lazily.
     pub lazy: Option<bool>,
@@ -64,10 +67,13 @@ pub struct Space {
     pub granule: u64,
     /// Everything in the tree.
     pub ranges: Arc<[Range]>,
+    /// CLOCK_MONOTONIC when it was looked at, ns.
+    pub seen_ns: u64,
 }
 
 /// One IOVA domain.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Domain {
     /// IOMMU group that uses it.
     pub group: Option<u32>,
@@ -76,7 +82,8 @@ pub struct Domain {
     /// Bytes per page.
     pub granule_bytes: Option<u64>,
     /// "stable" or "approximate".
-    pub consistency: Option<&'static str>,
+    #[serde(deserialize_with = "read::word")]
+    pub consistency: Option<read::Word>,
     /// Space below 4 GiB.
     pub low_space: LowSpace,
     /// Bytes live, cached or pending at or above 4 GiB.

@@ -31,6 +31,15 @@ impl Incident {
         }
         (self.ns, self.last) = (event.ns, event.what.clone());
     }
+
+    /// Takes like ones of a later interval.
+    pub(super) fn absorb_all(&mut self, later: &Self) {
+        self.count = self.count.saturating_add(later.count);
+        if let (Some((least, most)), Some((low, high))) = (&mut self.sizes, later.sizes) {
+            (*least, *most) = ((*least).min(low), (*most).max(high));
+        }
+        (self.ns, self.last) = (later.ns, later.last.clone());
+    }
 }
 
 /// The incidents among `events` (which are oldest first), oldest first.
@@ -73,7 +82,7 @@ fn size(what: &What) -> Option<u64> {
 }
 
 /// Faults of one reason in one direction are alike wherever they hit.
-fn like(a: &What, b: &What) -> bool {
+pub(super) fn like(a: &What, b: &What) -> bool {
     match (a, b) {
         (What::Fault { reason, read, .. }, What::Fault { reason: other, read: others, .. }) => {
             (reason, read) == (other, others)

@@ -15,6 +15,7 @@ pub struct Bucket {
 
 /// A latency distribution over the interval, ns. All `None` if nothing was timed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Latency {
     /// Calls that were timed; `None` if the profile or the kernel does not let us time them.
     pub samples: Option<u64>,
@@ -30,6 +31,9 @@ pub struct Latency {
     pub max: Option<u64>,
     /// Arithmetic mean.
     pub mean: Option<u64>,
+    /// Sum of all samples, for adding intervals up. Not part of the report.
+    #[serde(skip)]
+    pub sum: Option<u64>,
     /// The histogram, empty buckets left out.
     pub buckets: Vec<Bucket>,
 }
@@ -40,7 +44,7 @@ impl Latency {
         let Some(histogram) = histogram else { return Self::default() };
         let samples: u64 = histogram.buckets.iter().sum();
         if samples == 0 {
-            return Self { samples: Some(0), ..Self::default() };
+            return Self { samples: Some(0), sum: Some(0), ..Self::default() };
         }
         let [p50, p90, p99, p999] = percentiles(histogram, samples, [500, 900, 990, 999]).map(Some);
         Self {
@@ -51,8 +55,23 @@ impl Latency {
             p999,
             max: Some(histogram.max),
             mean: Some(histogram.sum / samples),
+            sum: Some(histogram.sum),
             buckets: filled(histogram),
         }
+    }
+}
+
+impl Latency {
+    /// The distribution of what `buckets` (each an index of [`hist`], and how many) and the longest tell; the mean, which
+    /// they do not, is unknown.
+    pub(super) fn of_buckets(buckets: impl Iterator<Item = (usize, u64)>, max: u64) -> Self {
+        let mut histogram = Histogram { max, ..Histogram::default() };
+        for (index, count) in buckets {
+            if let Some(bucket) = histogram.buckets.get_mut(index) {
+                *bucket += count;
+            }
+        }
+        Self { mean: None, ..Self::new(Some(&histogram)) }
     }
 }
 

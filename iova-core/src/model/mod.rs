@@ -12,7 +12,7 @@
 
 mod assemble;
 mod cursor;
-mod delta;
+pub(crate) mod delta;
 mod device;
 mod domain;
 mod hide;
@@ -20,8 +20,11 @@ mod identity;
 mod incident;
 mod last;
 mod latency;
+pub mod low_map;
 mod quality;
+mod read;
 mod report;
+pub mod story;
 mod track;
 
 pub use assemble::configured_name;

@@ -13,7 +13,8 @@ pub struct Unknown {
 }
 
 /// Data quality of a report.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Quality {
     /// Program runs the kernel skipped.
     pub recursion_misses: u64,

@@ -62,7 +62,8 @@ impl SacControl {
 }
 
 /// The machine.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct HostFigures {
     /// Host name.
     pub name: String,
@@ -119,7 +120,7 @@ fn common_type(inventory: &Inventory) -> Option<String> {
 }
 
 /// The command that was measured (`iova report -- CMD`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// The command and its arguments.
     pub argv: Vec<String>,

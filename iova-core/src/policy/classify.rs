@@ -6,7 +6,7 @@
 //! one set in the faulting address. More faults narrow it down ([`Classified::and`]).
 
 use crate::policy::{Evidence, Relation};
-use crate::snapshot::{DomainState, RangeKind};
+use crate::snapshot::{DomainState, Range, RangeKind};
 
 /// Narrowest width worth a guess: no DMA device on a PC has fewer (ISA, 24 bits). Below it, any address fits.
 const NARROWEST: u32 = 24;
@@ -29,11 +29,16 @@ impl LiveSet {
     ///
     /// `low_is_held`: the module holds the space below 4 GiB, so that what is in the tree there is not mapped.
     pub fn of_domain(domain: &DomainState, low_is_held: bool) -> Self {
+        Self::of_ranges(&domain.ranges, domain.granule, low_is_held)
+    }
+
+    /// The same for ranges of pages of `granule` bytes.
+    pub(crate) fn of_ranges(ranges: &[Range], granule: u64, low_is_held: bool) -> Self {
         let mut set = Self::default();
-        let first_high = (1 << 32) / domain.granule.max(1);
-        for range in domain.ranges.iter().filter(|range| !low_is_held || range.pfn_lo >= first_high) {
-            let first = range.pfn_lo.saturating_mul(domain.granule);
-            let last = (range.pfn_hi.saturating_add(1)).saturating_mul(domain.granule).saturating_sub(1);
+        let first_high = (1 << 32) / granule.max(1);
+        for range in ranges.iter().filter(|range| !low_is_held || range.pfn_lo >= first_high) {
+            let first = range.pfn_lo.saturating_mul(granule);
+            let last = (range.pfn_hi.saturating_add(1)).saturating_mul(granule).saturating_sub(1);
             match range.kind {
                 RangeKind::Reserved => {}
                 RangeKind::Live => set.add(first, last),

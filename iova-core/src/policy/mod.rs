@@ -7,7 +7,9 @@
 //! - [`explain`]: what a change would do, by which means and at which risk, before it is made;
 //! - [`classify`]: what a faulting address says about a device;
 //! - [`history`]: who changed what, when, why and with which result, on disk;
-//! - [`persist`]: policies applied at boot, only after a confirmed run.
+//! - [`persist`]: policies applied at boot, only after a confirmed run;
+//! - [`verify`]: proving how wide the addresses of a device may be.
+//! - [`boot_trial`]: which device does not stand the full range, found out in one boot or a few.
 //!
 //! The usual way of a change, in the order of calls:
 //!
@@ -31,15 +33,17 @@
 //! # }
 //! ```
 
+pub mod boot_trial;
 pub mod classify;
 pub mod explain;
 pub mod history;
 pub mod module;
 pub mod persist;
 mod root_disk;
-mod state_dir;
+pub(crate) mod state_dir;
 #[cfg(test)]
-mod testdir;
+pub(crate) mod testdir;
+pub mod verify;
 mod who;
 pub(crate) mod words;
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::kernel::Root;
+use crate::kernel::root::clean;
 
 /// How deep disks may be stacked: partition on RAID on encryption on volume is four.
 const DEPTH: u32 = 8;
@@ -12,42 +13,46 @@ const DEPTH: u32 = 8;
 /// True if `/` (or `/usr`) is on a disk below the PCI device `bdf`, also through device mapper, RAID and partitions.
 pub(super) fn is_below_root(root: &Root, bdf: &str) -> bool {
     let mut disks = BTreeSet::new();
-    for source in sources(root) {
-        collect(root, &source, DEPTH, &mut disks);
+    let system = |(mount, _): &(String, _)| matches!(mount.as_str(), "/" | "/usr");
+    for source in mounts(root).into_iter().filter(system).flat_map(|(_, sources)| sources) {
+        collect(root, &source, &mut disks);
     }
     disks.iter().any(|path| path.iter().any(|part| part == bdf))
 }
 
-/// Block devices of `/` and `/usr` out of `proc/self/mountinfo`: "36 35 98:0 / / rw - ext4 /dev/sda1 rw". The number
-/// is anonymous for btrfs, so the source name is looked at too.
-fn sources(root: &Root) -> Vec<String> {
+/// Mount points and their block devices out of `proc/self/mountinfo`: "36 35 98:0 / / rw - ext4 /dev/sda1 rw". The
+/// number is anonymous for btrfs, so the source name is looked at too.
+pub(super) fn mounts(root: &Root) -> Vec<(String, Vec<String>)> {
     let bytes = root.bytes("proc/self/mountinfo").unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let mut names = Vec::new();
+    let mut mounts = Vec::new();
     for line in text.lines() {
         let words: Vec<_> = line.split(' ').collect();
-        if !matches!(words.get(4), Some(&"/" | &"/usr")) {
-            continue;
-        }
+        let Some(mount) = words.get(4) else { continue };
         let number = words.get(2).copied().unwrap_or_default();
-        names.push(format!("sys/dev/block/{number}"));
+        let mut names = vec![format!("sys/dev/block/{number}")];
         let source = words.iter().skip_while(|word| **word != "-").nth(2);
         if let Some(name) = source.and_then(|source| source.strip_prefix("/dev/")) {
             let target = fs::canonicalize(root.path(format!("dev/{name}"))).ok();
             let last = target.as_ref().and_then(|path| path.file_name()).and_then(|last| last.to_str());
             names.push(format!("sys/class/block/{}", last.unwrap_or(name)));
         }
+        mounts.push((clean(mount.as_bytes()), names));
     }
-    names
+    mounts
 }
 
 /// The place of a block device in the device tree, and of everything it is made of.
-fn collect(root: &Root, path: &str, depth: u32, disks: &mut BTreeSet<PathBuf>) {
+pub(super) fn collect(root: &Root, path: &str, disks: &mut BTreeSet<PathBuf>) {
+    descend(root, path, DEPTH, disks);
+}
+
+fn descend(root: &Root, path: &str, depth: u32, disks: &mut BTreeSet<PathBuf>) {
     let Ok(place) = fs::canonicalize(root.path(path)) else { return };
     for part in [Some(place.as_path()), place.parent()].into_iter().flatten() {
         let slaves = fs::read_dir(part.join("slaves")).into_iter().flatten().flatten();
         for name in slaves.filter_map(|entry| entry.file_name().into_string().ok()).filter(|_| depth > 0) {
-            collect(root, &format!("sys/class/block/{name}"), depth - 1, disks);
+            descend(root, &format!("sys/class/block/{name}"), depth - 1, disks);
         }
     }
     disks.insert(place);

@@ -46,7 +46,7 @@ pub enum StateError {
 }
 
 impl StateError {
-    pub(super) fn new(path: &Path, error: io::Error) -> Self {
+    pub(crate) fn new(path: &Path, error: io::Error) -> Self {
         let path = path.to_owned();
         match error.raw_os_error() {
             Some(libc::ENOSPC | libc::EDQUOT) => Self::Full { path },
@@ -81,7 +81,7 @@ impl StateDir {
     }
 
     /// Makes it if need be (mode 700), with the directory `sub` inside, and checks that nobody else can write there.
-    pub(super) fn prepare(&self, sub: Option<&str>) -> Result<PathBuf, StateError> {
+    pub(crate) fn prepare(&self, sub: Option<&str>) -> Result<PathBuf, StateError> {
         make(&self.0)?;
         let Some(sub) = sub else { return Ok(self.0.clone()) };
         let path = self.0.join(sub);
@@ -91,8 +91,11 @@ impl StateDir {
 }
 
 fn make(path: &Path) -> Result<(), StateError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|error| StateError::new(path, error))?;
+    let failed = |error| StateError::new(path, error);
+    let missing: Vec<_> = path.ancestors().take_while(|part| !part.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+    // What will be written in a new directory is on disk only when the directory's name is.
+    missing.into_iter().rev().try_for_each(sync_parent).map_err(failed)?;
     let meta = fs::symlink_metadata(path).map_err(|error| StateError::new(path, error))?;
     let unsafe_because = |why| Err(StateError::Unsafe { path: path.to_owned(), why });
     if meta.is_symlink() {
@@ -127,7 +130,7 @@ pub(super) fn open_append(path: &Path) -> Result<File, StateError> {
 }
 
 /// Opens a file for reading; `None` if there is none.
-pub(super) fn open_read(path: &Path) -> Result<Option<File>, StateError> {
+pub(crate) fn open_read(path: &Path) -> Result<Option<File>, StateError> {
     let opened = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
@@ -151,7 +154,7 @@ fn check(file: &File, path: &Path) -> Result<(), StateError> {
 }
 
 /// Replaces a file in one step: after a crash it is either the old or the new one, whole.
-pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), StateError> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), StateError> {
     let failed = |error| StateError::new(path, error);
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
     // What a crash left behind under our process id.
@@ -184,6 +187,10 @@ pub(super) fn remove(path: &Path) -> Result<bool, StateError> {
 }
 
 /// The name of a file is on disk only when its directory is.
-fn sync_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        None => Ok(()),
+        Some(parent) if parent.as_os_str().is_empty() => File::open(".")?.sync_all(),
+        Some(parent) => File::open(parent)?.sync_all(),
+    }
 }

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use super::{Bdf, StateDir};
 use crate::kernel::Root;
 
-pub(super) const DEVICE: &str = "0000:00:04.0";
+pub(crate) const DEVICE: &str = "0000:00:04.0";
 
-pub(super) struct TestDir(PathBuf);
+pub(crate) struct TestDir(PathBuf);
 
 impl TestDir {
     /// A machine with one NVMe device, in boot "b1".
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("iova-policy-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
@@ -29,25 +29,25 @@ impl TestDir {
         dir
     }
 
-    pub(super) fn boot(&self, id: &str) {
+    pub(crate) fn boot(&self, id: &str) {
         self.file("proc/sys/kernel/random/boot_id", id);
     }
 
-    pub(super) fn file(&self, path: &str, content: &str) {
+    pub(crate) fn file(&self, path: &str, content: &str) {
         let path = self.0.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    pub(super) fn root(&self) -> Root {
+    pub(crate) fn root(&self) -> Root {
         Root::at(&self.0)
     }
 
-    pub(super) fn state(&self) -> StateDir {
+    pub(crate) fn state(&self) -> StateDir {
         StateDir::at(self.0.join("state"))
     }
 }
@@ -58,6 +58,6 @@ impl Drop for TestDir {
     }
 }
 
-pub(super) fn device() -> Bdf {
+pub(crate) fn device() -> Bdf {
     DEVICE.parse().unwrap()
 }

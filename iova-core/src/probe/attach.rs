@@ -1,6 +1,7 @@
 //! Loading and attaching.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use aya::maps::{Map, MapData, Queue};
 use aya::programs::{FEntry, FExit, ProgramError};
@@ -11,7 +12,7 @@ use iova_common::config::Config;
 use super::hooks::{HOOKS, Hook, Place, Role, is_pointless};
 use super::totals::Totals;
 use super::weigh::Scale;
-use super::{ProbeError, Profile, Skipped, Tracer, events, kmsg, sys};
+use super::{Extras, ProbeError, Profile, Skipped, Tracer, calls, events, kmsg, sys};
 use crate::kernel::{Kernel, Lockdown};
 
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/iova.bpf.o"));
@@ -48,7 +49,7 @@ pub(super) fn attach(
     kernel: &Kernel,
     profile: Profile,
     max_devices: usize,
-    watch: Option<u64>,
+    extras: Extras,
 ) -> Result<Tracer, ProbeError> {
     if OBJECT.is_empty() {
         return Err(ProbeError::NoObject);
@@ -57,23 +58,37 @@ pub(super) fn attach(
     let slots = u32::try_from(max_devices).unwrap_or(MOST).saturating_add(SPARE + 1).min(MOST);
     let offsets = kernel.offsets();
     let fast_hook = usable(kernel, profile, Role::Fast);
-    let config = Config { watch_dev: watch.unwrap_or(0), ..config(profile, fast_hook) };
+    let config = Config {
+        watch_dev: extras.watch.unwrap_or(0),
+        call_sampling: extras.calls.map_or(0, NonZeroU32::get),
+        ..config(profile, fast_hook)
+    };
     let mut loader: EbpfLoader<'_> = loader.0;
     let mut ebpf = loader
         .override_global("OFFSETS", &offsets, true)
         .override_global("CONFIG", &config, true)
         .map_max_entries("DEVICES", slots)
+        .map_max_entries("FREES", if config.free_sample_mask == 0 { slots } else { 1 })
+        .map_max_entries("FREE_SAMPLES", if config.free_sample_mask == 0 { 1 } else { slots })
         .map_max_entries("MAPS", if profile >= Profile::Full { slots } else { 1 })
         .map_max_entries("DOMAINS", slots)
-        .map_max_entries("WATCHED", if watch.is_some() { ORDERS as u32 } else { 1 })
+        .map_max_entries("FQ_TIMERS", slots)
+        .map_max_entries("LOCK_WAITS", if profile >= Profile::Full { slots } else { 1 })
+        .map_max_entries("WATCHED", if extras.watch.is_some() { ORDERS as u32 } else { 1 })
+        .map_max_entries("CALLS", calls::ring_bytes(extras.calls))
         .load(OBJECT)
         .map_err(load_error)?;
     give_out(&mut ebpf, "FREE_SLOTS", 1..slots)?;
     give_out(&mut ebpf, "FREE_DOMAIN_SLOTS", 0..slots)?;
+    // Before the next large piece: what reading the object took.
+    sys::give_back_memory();
     let btf = types_of_hooks(kernel)?;
-    let (roles, mut skipped) = attach_all(&mut ebpf, &btf, kernel, profile)?;
+    let (roles, mut skipped) = attach_all(&mut ebpf, &btf, kernel, profile, extras.calls.is_some())?;
     let log = fault_log(kernel, &mut skipped);
     let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
+    drop(btf);
+    // What loading took is not needed again, and a screen may stay for days.
+    sys::give_back_memory();
     Ok(Tracer {
         ebpf,
         profile,
@@ -84,6 +99,7 @@ pub(super) fn attach(
         slots,
         config,
         scale: Scale::default(),
+        calls_counted: (0, 0),
         early: events::Read::default(),
         log,
         symbols: kernel.symbols.clone(),
@@ -96,7 +112,7 @@ fn types_of_hooks(kernel: &Kernel) -> Result<Btf, ProbeError> {
     let typedefs: Vec<String> = HOOKS.iter().map(|hook| format!("btf_trace_{}", hook.target)).collect();
     let names: Vec<&str> =
         HOOKS.iter().map(|hook| hook.target).chain(typedefs.iter().map(String::as_str)).collect();
-    Ok(Btf::parse(&kernel.btf.only(&names), Endianness::default())?)
+    Ok(Btf::parse(&kernel.btf.only(&names).unwrap_or_default(), Endianness::default())?)
 }
 
 /// The kernel log, where an IOMMU of this host reports faults nowhere else.
@@ -177,12 +193,18 @@ fn exists(kernel: &Kernel, hook: &Hook) -> bool {
 
 type Attached = (BTreeMap<Role, usize>, Vec<Skipped>);
 
-fn attach_all(ebpf: &mut Ebpf, btf: &Btf, kernel: &Kernel, profile: Profile) -> Result<Attached, ProbeError> {
+fn attach_all(
+    ebpf: &mut Ebpf,
+    btf: &Btf,
+    kernel: &Kernel,
+    profile: Profile,
+    calls: bool,
+) -> Result<Attached, ProbeError> {
     let mut roles = BTreeMap::new();
     let mut failed: Vec<(Role, Skipped)> = Vec::new();
     for hook in HOOKS.iter().filter(|hook| hook.from <= profile) {
         let why = if exists(kernel, hook) {
-            match attach_one(ebpf, btf, hook) {
+            match attach_one(ebpf, btf, hook, hook.program_for(calls)) {
                 Ok(()) => {
                     *roles.entry(hook.role).or_insert(0) += 1;
                     continue;
@@ -212,8 +234,8 @@ fn attach_all(ebpf: &mut Ebpf, btf: &Btf, kernel: &Kernel, profile: Profile) -> 
     Ok((roles, failed.into_iter().map(|(_, skipped)| skipped).collect()))
 }
 
-fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> Result<(), ProgramError> {
-    let program = ebpf.program_mut(hook.program).ok_or(ProgramError::NotLoaded)?;
+fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook, program: &str) -> Result<(), ProgramError> {
+    let program = ebpf.program_mut(program).ok_or(ProgramError::NotLoaded)?;
     match hook.place {
         Place::Entry => {
             let program: &mut FEntry = program.try_into()?;

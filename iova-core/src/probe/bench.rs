@@ -8,7 +8,7 @@ use iova_common::agg::{DeviceAgg, DeviceInfo, DomainAgg, Latency, MapAgg};
 
 use super::read::{Values, read_array};
 use super::sum::Counters;
-use super::totals::{Measured, Totals};
+use super::totals::{DevicesRead, DomainsRead, Measured, Totals};
 use crate::sample::{Quality, Sample};
 
 /// Buckets that a device's latencies fill.
@@ -62,8 +62,13 @@ pub struct Reader {
     slots: u32,
     cpus: usize,
     devices: Map<DeviceAgg>,
+    /// One value for all CPUs, unless `full`.
+    frees: Map<Latency>,
     maps: Map<MapAgg>,
     domains: Map<DomainAgg>,
+    waits: Map<Latency>,
+    /// One value for all CPUs.
+    timers: Map<Latency>,
     /// Profile `full`, or `default`.
     full: bool,
     round: u32,
@@ -84,11 +89,19 @@ impl Reader {
             slots: slots as u32,
             cpus,
             devices: Map::new(slots, busy),
+            frees: Map::new(slots, if full { busy } else { 1 }),
             maps: Map::new(if full { slots } else { 0 }, busy),
             domains: Map::new(slots, busy),
+            waits: Map::new(if full { slots } else { 0 }, busy),
+            timers: Map::new(slots, 1),
             full,
             round: 0,
         }
+    }
+
+    /// How often it was passed.
+    pub fn seconds(&self) -> u64 {
+        u64::from(self.round)
     }
 
     /// What happens until the next reading.
@@ -99,17 +112,22 @@ impl Reader {
         for (index, value) in self.devices.values.iter_mut().enumerate().skip(busy) {
             let count = count(&mut value.alloc_latency, index / busy, mix(index));
             count_all(value, count, (index / busy).is_multiple_of(SUFFERS));
-            self::count(&mut value.free_latency, index / busy, mix(index));
         }
         for (index, value) in self.maps.values.iter_mut().enumerate().skip(busy) {
             count(&mut value.latency, index / busy + 8, mix(index));
         }
-        for (index, value) in self.domains.values.iter_mut().enumerate().skip(busy) {
+        let shared = if self.full { busy } else { 1 };
+        for (index, value) in self.frees.values.iter_mut().enumerate().skip(shared) {
+            count(value, index / shared, mix(index));
+        }
+        for value in self.domains.values.iter_mut().skip(busy) {
             (value.low_added, value.low_removed) = (value.low_added + 900, value.low_removed + 890);
-            if self.full {
-                count(&mut value.lock_wait, index / busy, mix(index));
-            }
-            count(&mut value.fq_timer, index / busy, mix(index));
+        }
+        for (index, value) in self.waits.values.iter_mut().enumerate().skip(busy) {
+            count(value, index / busy, mix(index));
+        }
+        for (slot, value) in self.timers.values.iter_mut().enumerate().skip(1) {
+            count(value, slot, mix(slot));
         }
     }
 
@@ -127,10 +145,16 @@ impl Reader {
             lock_wait: full,
             fq_timer: true,
         };
-        let devices = self.totals.devices(measured, &devices, &maps);
-        let domains: Vec<DomainAgg> = read_array(&self.domains, slots, cpus)?;
+        let frees = read_array(&self.frees, slots, if full { cpus } else { 1 })?;
+        let devices = self.totals.devices(measured, &DevicesRead { aggs: devices, frees, maps });
+        let waits = if full { slots } else { 0 };
+        let read = DomainsRead {
+            aggs: read_array(&self.domains, slots, cpus)?,
+            waits: read_array(&self.waits, waits, cpus)?,
+            timers: read_array(&self.timers, slots, 1)?,
+        };
         let known: Vec<(u64, u32)> = self.totals.infos.values().map(|info| (info.iovad, info.slot)).collect();
-        let domains = self.totals.domains(measured, &domains, &known, cpus as u64);
+        let domains = self.totals.domains(measured, &read, &known, cpus as u64);
         let quality = Quality { alloc_sampling: 1, free_sampling: 1, ..Quality::default() };
         Ok(Sample { ns, devices, domains, quality, ..Sample::default() })
     }

@@ -101,6 +101,28 @@ pub(crate) fn metric_named(name: &str) -> Option<&'static str> {
     HOOKS.iter().map(|hook| hook.role.metric()).find(|metric| *metric == name)
 }
 
+/// Programs that send single calls as well, and those in whose place they are then.
+const TELLING: [(&str, &str); 5] = [
+    ("alloc_exit_told", "alloc_exit"),
+    ("alloc_intel_exit_told", "alloc_intel_exit"),
+    ("free_enter_told", "free_enter"),
+    ("free_intel_enter_told", "free_intel_enter"),
+    ("free_two_step_enter_told", "free_two_step_enter"),
+];
+
+impl Hook {
+    /// The program to attach: its twin, where single calls are wanted and it has one.
+    pub(super) fn program_for(&self, calls: bool) -> &'static str {
+        let twin = TELLING.iter().find(|(_, program)| calls && *program == self.program);
+        twin.map_or(self.program, |(twin, _)| twin)
+    }
+
+    /// True if this is its program, or the twin of it.
+    pub(super) fn runs(&self, program: &str) -> bool {
+        self.program == program || self.program_for(true) == program
+    }
+}
+
 /// True if a kernel can be without this role and nothing is lost: before 6.16 there is no two-step API to free from.
 pub fn is_pointless(kernel: &Kernel, role: Role) -> bool {
     matches!(role, Role::FreeTwoStep | Role::FreeTwoStepLatency)
@@ -158,3 +180,22 @@ pub const HOOKS: &[Hook] = &[
     hook("lock_wait_end", "contention_end", Tracepoint, Full, Role::LockWait),
     hook("lock_wait_begin", "contention_begin", Tracepoint, Full, Role::LockWaitBegin),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_tells_of_calls_is_in_the_place_of_who_counts_them() {
+        for (twin, program) in TELLING {
+            let hook = HOOKS.iter().find(|hook| hook.program == program).unwrap();
+            assert!(matches!(hook.role, Role::Alloc | Role::Free | Role::FreeTwoStep));
+            assert_eq!((hook.program_for(true), hook.program_for(false)), (twin, program));
+            assert!(hook.runs(twin) && hook.runs(program));
+        }
+        // Whatever counts allocations and frees tells of them too.
+        let counting =
+            HOOKS.iter().filter(|hook| matches!(hook.role, Role::Alloc | Role::Free | Role::FreeTwoStep));
+        assert_eq!(counting.count(), TELLING.len());
+    }
+}

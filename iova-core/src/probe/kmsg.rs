@@ -55,7 +55,7 @@ impl Log {
 }
 
 /// A record is `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS;TEXT` and maybe lines of key=value.
-fn parse(record: &str) -> Option<Event> {
+pub(crate) fn parse(record: &str) -> Option<Event> {
     let (prefix, text) = record.split_once(';')?;
     let microseconds: u64 = prefix.split(',').nth(2)?.parse().ok()?;
     let (before, after) = text.lines().next()?.split_once(" fault from EP ")?;

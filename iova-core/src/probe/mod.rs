@@ -4,9 +4,10 @@
 //! and frees the maps. Nothing is pinned.
 
 mod attach;
+mod calls;
 mod events;
 pub mod hooks;
-mod kmsg;
+pub(crate) mod kmsg;
 mod read;
 mod sum;
 mod sys;
@@ -21,6 +22,7 @@ pub use attach::Loader;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::os::fd::BorrowedFd;
 use std::str::FromStr;
 
@@ -29,7 +31,7 @@ use aya::maps::MapError;
 use iova_common::config::Config;
 
 use crate::kernel::Kernel;
-use crate::sample::{Event, Sample};
+use crate::sample::{Calls, Event, Sample};
 use hooks::Role;
 
 /// How closely to look. Each profile adds to the one before.
@@ -73,6 +75,15 @@ impl FromStr for Profile {
             .find(|profile| profile.name() == text)
             .ok_or_else(|| format!("there is no profile '{text}': use light, default or full"))
     }
+}
+
+/// What is wanted beyond the profile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// Address of a `struct device` whose latencies are kept per order too.
+    pub watch: Option<u64>,
+    /// One allocation or free in so many is told by itself.
+    pub calls: Option<NonZeroU32>,
 }
 
 /// A hook that could not be used, and what that costs.
@@ -148,6 +159,8 @@ pub struct Tracer {
     slots: u32,
     config: Config,
     scale: weigh::Scale,
+    /// Single calls that were lost and passed over, as last read.
+    calls_counted: (u64, u64),
     /// Events read before the sample they belong to.
     early: events::Read,
     /// Where some IOMMUs leave the only trace of a fault.
@@ -157,16 +170,15 @@ pub struct Tracer {
 
 impl Tracer {
     /// Loads and attaches everything the profile wants and the kernel offers. `max_devices` sizes the per-device maps;
-    /// devices beyond it (and 16 spare ones for hot-plug) are counted together as "other". `watch` is the address of a
-    /// `struct device` whose latencies are kept per order too.
+    /// devices beyond it (and 16 spare ones for hot-plug) are counted together as "other".
     pub fn attach(
         loader: Loader,
         kernel: &Kernel,
         profile: Profile,
         max_devices: usize,
-        watch: Option<u64>,
+        extras: Extras,
     ) -> Result<Self, ProbeError> {
-        attach::attach(loader, kernel, profile, max_devices, watch)
+        attach::attach(loader, kernel, profile, max_devices, extras)
     }
 
     /// Events that came since the last call or sample, oldest first. The next sample has them too.
@@ -188,6 +200,12 @@ impl Tracer {
     /// histogram buckets have 32 bits.
     pub fn sample(&mut self) -> Result<Sample, ProbeError> {
         read::sample(self)
+    }
+
+    /// Single allocations and frees that came since the last call, and how many were lost or passed over meanwhile; `None`
+    /// unless [`Extras::calls`] asks for them. Their ring holds 75,000.
+    pub fn calls(&mut self) -> Result<Option<Calls>, ProbeError> {
+        calls::take(self)
     }
 
     /// Turns on or off the measurement of what the programs themselves cost ([`crate::sample::Quality::own_run_ns`]),

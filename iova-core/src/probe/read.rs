@@ -5,12 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use aya::Ebpf;
 use aya::maps::{HashMap, Map, MapData};
-use iova_common::agg::{DeviceAgg, DeviceInfo, DomainAgg, Latency, MapAgg, ORDERS, QualityAgg};
+use iova_common::agg::{DeviceAgg, DeviceInfo, Latency, MapAgg, ORDERS, QualityAgg};
 use iova_common::config::Config;
 
 use super::hooks::{HOOKS, Role};
 use super::sum::{Counters, sum};
-use super::totals::Measured;
+use super::totals::{DevicesRead, DomainsRead, Measured};
 use super::{ProbeError, Profile, Tracer, events, sys};
 use crate::sample::{DomainCounters, Quality, Sample, Watched};
 
@@ -64,6 +64,14 @@ fn per_cpu<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<BorrowedFd<'a>, Pro
     }
 }
 
+/// An array with one value for all CPUs.
+fn shared<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<BorrowedFd<'a>, ProbeError> {
+    match ebpf.map(name) {
+        Some(Map::Array(data)) => Ok(data.fd().as_fd()),
+        _ => Err(ProbeError::NoObject),
+    }
+}
+
 fn hash<'a, K: aya::Pod, V: aya::Pod>(
     ebpf: &'a Ebpf,
     name: &'static str,
@@ -82,6 +90,11 @@ pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
     } else {
         Vec::new()
     };
+    let frees = match tracer.config {
+        Config { free_latency: 0, .. } => Vec::new(),
+        Config { free_sample_mask: 0, .. } => read_array(&per_cpu(&tracer.ebpf, "FREES")?, slots, cpus)?,
+        _ => read_array(&shared(&tracer.ebpf, "FREE_SAMPLES")?, slots, 1)?,
+    };
     let read = events::take(tracer)?;
     for info in hash::<u64, DeviceInfo>(&tracer.ebpf, "DEVICE_SLOTS")?.iter().filter_map(Result::ok) {
         tracer.totals.infos.insert(info.1.slot, info.1);
@@ -90,7 +103,7 @@ pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
         tracer.totals.infos.entry(info.slot).or_insert(info);
     }
     tracer.totals.alive = alive(tracer)?;
-    let devices = tracer.totals.devices(measured, &aggs, &maps);
+    let devices = tracer.totals.devices(measured, &DevicesRead { aggs, frees, maps });
     let domains = domains(tracer, measured)?;
     let watched = watched(tracer)?;
     let quality = quality(tracer)?;
@@ -121,9 +134,13 @@ fn domains(tracer: &mut Tracer, measured: Measured) -> Result<Vec<DomainCounters
         hash::<u64, u32>(&tracer.ebpf, "DOMAIN_SLOTS")?.iter().filter_map(Result::ok).collect();
     // Slots are given out in order.
     let used = known.iter().map(|(_, slot)| slot + 1).max().unwrap_or(0).min(tracer.slots);
-    let aggs: Vec<DomainAgg> = read_array(&per_cpu(&tracer.ebpf, "DOMAINS")?, used, tracer.cpus)?;
+    let aggs = read_array(&per_cpu(&tracer.ebpf, "DOMAINS")?, used, tracer.cpus)?;
+    let waits = if measured.lock_wait { used } else { 0 };
+    let waits = read_array(&per_cpu(&tracer.ebpf, "LOCK_WAITS")?, waits, tracer.cpus)?;
+    let timers = read_array(&shared(&tracer.ebpf, "FQ_TIMERS")?, used, 1)?;
+    let read = DomainsRead { aggs, waits, timers };
     let online = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    Ok(tracer.totals.domains(measured, &aggs, &known, online))
+    Ok(tracer.totals.domains(measured, &read, &known, online))
 }
 
 fn watched(tracer: &mut Tracer) -> Result<Option<Watched>, ProbeError> {
@@ -135,9 +152,14 @@ fn watched(tracer: &mut Tracer) -> Result<Option<Watched>, ProbeError> {
     Ok(Some(Watched { dev, by_order: tracer.totals.watched(&now) }))
 }
 
-fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
+/// What could not be counted.
+pub(super) fn lost(tracer: &Tracer) -> Result<QualityAgg, ProbeError> {
     let lost: Vec<QualityAgg> = read_array(&per_cpu(&tracer.ebpf, "QUALITY")?, 1, tracer.cpus)?;
-    let lost = lost.first().copied().unwrap_or_default();
+    Ok(lost.first().copied().unwrap_or_default())
+}
+
+fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
+    let lost = lost(tracer)?;
     let missed = missed(&tracer.ebpf);
     let weight = tracer.scale.total(&tracer.ebpf);
     let Config { alloc_sample_mask, free_sample_mask, free_latency, .. } = tracer.config;
@@ -162,7 +184,7 @@ fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
 fn missed(ebpf: &Ebpf) -> BTreeMap<&'static str, u64> {
     let mut missed = BTreeMap::new();
     for (name, program) in ebpf.programs() {
-        let Some(hook) = HOOKS.iter().find(|hook| hook.program == name) else { continue };
+        let Some(hook) = HOOKS.iter().find(|hook| hook.runs(name)) else { continue };
         let Some(runs) = program.fd().ok().and_then(|fd| sys::recursion_misses(fd.as_fd())) else { continue };
         *missed.entry(hook.role.metric()).or_insert(0) += runs;
     }

@@ -47,9 +47,9 @@ impl Counters for Latency {
 counters!(MapAgg { ; latency ; });
 counters!(DomainAgg {
     low_added, low_removed, high_added, high_removed, nodes_added, nodes_removed, low_reserved, cpu_cache_flushes ;
-    lock_wait, fq_timer ;
+    ;
 });
-counters!(QualityAgg { frames_lost, inner_unowned, events_limited, faults_limited, events_lost, no_slot, no_domain_slot ; ; });
+counters!(QualityAgg { frames_lost, inner_unowned, events_limited, faults_limited, events_lost, no_slot, no_domain_slot, calls_lost, calls_passed ; ; });
 
 impl Counters for DeviceAgg {
     const ZERO: Self = Self {
@@ -66,7 +66,6 @@ impl Counters for DeviceAgg {
         free_count: 0,
         free_bytes: 0,
         alloc_latency: NO_LATENCY,
-        free_latency: NO_LATENCY,
     };
 
     fn add(&mut self, cpu: &Self) {
@@ -85,7 +84,6 @@ impl Counters for DeviceAgg {
         self.free_count += cpu.free_count;
         self.free_bytes += cpu.free_bytes;
         add_latency(&mut self.alloc_latency, &cpu.alloc_latency);
-        add_latency(&mut self.free_latency, &cpu.free_latency);
     }
 }
 

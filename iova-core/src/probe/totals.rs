@@ -17,6 +17,24 @@ pub(super) struct Measured {
     pub(super) fq_timer: bool,
 }
 
+/// What was read of the devices, by slot.
+pub(super) struct DevicesRead {
+    pub(super) aggs: Vec<DeviceAgg>,
+    /// Frees; empty unless the profile times them.
+    pub(super) frees: Vec<Latency>,
+    /// Map calls; empty unless the profile has them.
+    pub(super) maps: Vec<MapAgg>,
+}
+
+/// What was read of the domains, by slot.
+pub(super) struct DomainsRead {
+    pub(super) aggs: Vec<DomainAgg>,
+    /// Waits for the tree's lock; empty unless the profile has them.
+    pub(super) waits: Vec<Latency>,
+    /// Runs of the flush-queue timer.
+    pub(super) timers: Vec<Latency>,
+}
+
 /// What the kernel's 32-bit buckets can't hold, and who owned a slot that is closed now.
 #[derive(Default)]
 pub(super) struct Totals {
@@ -52,15 +70,10 @@ impl Wide {
 }
 
 impl Totals {
-    pub(super) fn devices(
-        &mut self,
-        measured: Measured,
-        aggs: &[DeviceAgg],
-        maps: &[MapAgg],
-    ) -> Vec<DeviceCounters> {
+    pub(super) fn devices(&mut self, measured: Measured, read: &DevicesRead) -> Vec<DeviceCounters> {
         let Self { devices, infos, alive, .. } = self;
         let mut counters = Vec::new();
-        for (slot, agg) in (0..).zip(aggs) {
+        for (slot, agg) in (0..).zip(&read.aggs) {
             let used = agg.free_count != 0 || agg.alloc_by_order.iter().any(|n| *n != 0);
             let info = match infos.get(&slot) {
                 Some(info) => *info,
@@ -80,13 +93,14 @@ impl Totals {
                 cache_flushes: agg.cache_flushes,
                 latency: totals.alloc.update(&agg.alloc_latency),
             };
+            let frees = read.frees.get(slot as usize).filter(|_| measured.free_latency);
             let free = FreeCounters {
                 count: agg.free_count,
                 bytes: agg.free_bytes,
-                latency: measured.free_latency.then(|| totals.free.update(&agg.free_latency)),
+                latency: frees.map(|now| totals.free.update(now)),
             };
-            let map =
-                maps.get(slot as usize).filter(|_| measured.map).map(|agg| totals.map.update(&agg.latency));
+            let map = read.maps.get(slot as usize).filter(|_| measured.map);
+            let map = map.map(|agg| totals.map.update(&agg.latency));
             counters.push(DeviceCounters {
                 dev: if slot == SLOT_OTHER { 0 } else { info.dev },
                 iovad: info.iovad,
@@ -106,13 +120,14 @@ impl Totals {
     pub(super) fn domains(
         &mut self,
         measured: Measured,
-        aggs: &[DomainAgg],
+        read: &DomainsRead,
         known: &[(u64, u32)],
         online: u64,
     ) -> Vec<DomainCounters> {
         let mut counters = Vec::new();
         for &(iovad, slot) in known {
-            let Some(agg) = aggs.get(slot as usize) else { continue };
+            let slot = slot as usize;
+            let Some(agg) = read.aggs.get(slot) else { continue };
             let [waits, runs] = self.domains.entry(iovad).or_default();
             counters.push(DomainCounters {
                 iovad,
@@ -120,8 +135,8 @@ impl Totals {
                 high_pages_delta: agg.high_added.wrapping_sub(agg.high_removed).cast_signed(),
                 nodes_delta: agg.nodes_added.wrapping_sub(agg.nodes_removed).cast_signed(),
                 cache_flushes: agg.cpu_cache_flushes / online,
-                lock_wait: measured.lock_wait.then(|| waits.update(&agg.lock_wait)),
-                fq_timer: measured.fq_timer.then(|| runs.update(&agg.fq_timer)),
+                lock_wait: read.waits.get(slot).filter(|_| measured.lock_wait).map(|now| waits.update(now)),
+                fq_timer: read.timers.get(slot).filter(|_| measured.fq_timer).map(|now| runs.update(now)),
             });
         }
         counters

@@ -28,7 +28,7 @@ impl Weight {
             let Some(stats) = program.fd().ok().and_then(|fd| sys::run_stats(fd.as_fd())) else { continue };
             all.run_ns += stats.run_ns;
             // Each allocation runs one of these once.
-            if HOOKS.iter().any(|hook| hook.program == name && hook.role == Role::Alloc) {
+            if HOOKS.iter().any(|hook| hook.runs(name) && hook.role == Role::Alloc) {
                 all.allocs += stats.runs;
             }
         }

@@ -1,7 +1,7 @@
 //! Where the allocator's fields are on the running kernel. Every difference between kernel lines that the walker has
 //! to know is an `Option` or an enum here, decided by what BTF has.
 
-use crate::kernel::Btf;
+use crate::kernel::Types;
 
 /// A field that every kernel known so far has is missing: the allocator was rewritten.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,7 +91,7 @@ pub(crate) enum QueueLength {
 }
 
 /// Looks fields up and remembers the name of the first one missing.
-pub(crate) struct Lookup<'a>(pub(crate) &'a Btf);
+pub(crate) struct Lookup<'a>(pub(crate) &'a Types);
 
 impl Lookup<'_> {
     pub(crate) fn need(&self, path: &str) -> Result<u64, UnknownLayout> {
@@ -113,8 +113,8 @@ impl Lookup<'_> {
 }
 
 impl Layout {
-    pub(crate) fn resolve(btf: &Btf) -> Result<Self, UnknownLayout> {
-        let of = Lookup(btf);
+    pub(crate) fn resolve(types: &Types) -> Result<Self, UnknownLayout> {
+        let of = Lookup(types);
         Ok(Self {
             rb_left: of.need("rb_node.rb_left")?,
             rb_right: of.need("rb_node.rb_right")?,

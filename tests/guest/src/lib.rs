@@ -3,7 +3,10 @@
 //! Both sides are built from this one file set, so they can't disagree about the format.
 
 pub mod channel;
+pub mod cuts;
+pub mod edu;
 pub mod job;
+pub mod random;
 pub mod wire;
 
 pub use job::{Job, Report, Terminal};

@@ -1,5 +1,6 @@
 //! What was measured before, and whether it got worse.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -32,6 +33,9 @@ pub(crate) struct Pair {
     pub(crate) floor: Profiles,
     /// With `iova report` in each profile.
     pub(crate) iova: Profiles,
+    /// With `iova record --events` in profile default, by the share of calls that are kept: shown, not judged.
+    #[serde(default, skip_serializing)]
+    pub(crate) events: BTreeMap<String, u64>,
 }
 
 /// One number per profile.
@@ -167,6 +171,7 @@ mod tests {
             stock: Some(2000),
             floor: flat(floor),
             iova: flat(default),
+            events: BTreeMap::new(),
         }
     }
 

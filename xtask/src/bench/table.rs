@@ -23,6 +23,10 @@ pub(crate) fn render(measured: &[Pair]) -> String {
             let _ = write!(text, " {:>14}", format!("+{added} [{floor}]"));
         }
         text.push('\n');
+        for (share, total) in &pair.events {
+            let added = total.saturating_sub(pair.iova.default);
+            let _ = writeln!(text, "{:<24} default, and +{added} with iova record --events={share}", "");
+        }
     }
     let _ = writeln!(text, "\nbpftrace 0.27, the same job as default on 6.12: +{BPFTRACE}");
     text
@@ -37,12 +41,20 @@ mod tests {
     fn a_row_per_kernel() {
         let floor = Profiles { light: 2500, default: 2700, full: 3000 };
         let iova = Profiles { light: 2700, default: 3300, full: 4100 };
-        let pair =
-            Pair { line: "6.12".into(), kernel: "6.12.1".into(), none: 2052, stock: None, floor, iova };
+        let pair = Pair {
+            line: "6.12".into(),
+            kernel: "6.12.1".into(),
+            none: 2052,
+            stock: None,
+            floor,
+            iova,
+            events: [("1/64".into(), 3350)].into(),
+        };
         let text = render(&[pair]);
         assert!(
             text.contains("6.12.1                      2052     +648 [448]    +1248 [648]    +2048 [948]"),
             "{text}"
         );
+        assert!(text.contains("default, and +50 with iova record --events=1/64\n"), "{text}");
     }
 }

@@ -22,7 +22,8 @@ const IGNORED: [(&str, &str); 1] =
 
 /// Checks every directory of kernel C that exists.
 pub(crate) fn check() -> Result<()> {
-    let directories = ["tests/iova_load", "tests/iova_edu", "iova-kmod"].map(|dir| paths::root().join(dir));
+    let directories = ["tests/iova_load", "tests/iova_edu", "iova-kmod", "iova-core/src/compat/tests"]
+        .map(|dir| paths::root().join(dir));
     for dir in directories.iter().filter(|dir| dir.exists()) {
         check_directory(dir)?;
     }

@@ -67,6 +67,16 @@ impl Collector {
         Ok(())
     }
 
+    /// What the command has printed so far.
+    pub(crate) fn stdout(&self) -> &[u8] {
+        &self.stdout
+    }
+
+    /// The same of a guest that says nothing any more.
+    pub(crate) fn into_stdout(self) -> Vec<u8> {
+        self.stdout
+    }
+
     /// Whether the guest has said its last word.
     pub(crate) fn reported(&self) -> bool {
         self.report.is_some()

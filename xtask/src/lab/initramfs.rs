@@ -24,6 +24,9 @@ pub(super) const OWN_MODULES: [(&str, &str); 3] = [
     ("iova-kmod", "extra/iova_policy.ko"),
 ];
 
+/// The disk that outlives a guest, its file system, and that one's checksums.
+pub(super) const STATE_DISK: [&str; 4] = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic"];
+
 /// Scripts in `tests/guest/`, and their names in the guest.
 const SCRIPTS: [(&str, &str); 3] =
     [("load.sh", "lab-load"), ("demo.sh", super::REPORT), ("show.sh", super::SHOW)];
@@ -164,6 +167,9 @@ fn kernel_modules(
     let mut wanted =
         if spec.iommu == Iommu::Virtio { vec!["virtio_pci", "virtio_iommu", "pci_stub"] } else { vec![] };
     wanted.extend(["nvme", "e1000e"]);
+    if spec.state.is_some() {
+        wanted.extend(STATE_DISK);
+    }
     let home = module_home(kernel);
     let mut load = Vec::new();
     let mut dependencies: String = OWN_MODULES.iter().map(|(_, place)| format!("{place}:\n")).collect();

@@ -1,13 +1,16 @@
 //! `cargo xtask lab`: boots a stock kernel behind an emulated IOMMU and runs a command in it.
 
 mod accel;
+mod cache;
 mod collect;
 mod console;
 mod cpio;
+mod cut;
 mod fds;
 mod initramfs;
 mod kmsg;
 mod modules;
+mod pin;
 mod qemu;
 mod run;
 mod signals;
@@ -23,8 +26,11 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
+pub(crate) use cache::{Forgetful, Lost};
+pub(crate) use cut::{Cut, Fate};
+pub(crate) use fds::disk as anonymous_disk;
 pub(crate) use initramfs::Programs;
-pub(crate) use run::{Image, run as guest, splat_check};
+pub(crate) use run::{EndedEarly, Image, run as guest, splat_check};
 pub(crate) use signals::Interrupted;
 pub(crate) use spec::{GuestResult, GuestSpec, Io, Iommu, Out};
 pub(crate) use systemd::{ensure_packages as ensure_systemd, state_disk};
@@ -177,8 +183,6 @@ impl Args {
         spec.memory = self.memory;
         spec.cpus = self.cpus;
         spec.icount = self.icount;
-        // Whoever looks attaches a tracer while something is busy.
-        spec.parallel = false;
         spec.edu_mask = self.edu_mask;
         spec.append.clone_from(&self.append);
         spec.out.clone_from(&self.out);

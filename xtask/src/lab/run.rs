@@ -1,5 +1,6 @@
 //! Boots a guest and watches it until it is gone.
 
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -8,7 +9,9 @@ use anyhow::{Context, Result, bail};
 
 use super::collect::Collector;
 use super::console::Console;
+use super::cut::{Cut, Fate, Severed};
 use super::initramfs::{self, Programs};
+use super::pin::Pin;
 use super::qemu::{self, Accel, Backends};
 use super::signals::{self, Interrupted};
 use super::spec::{GuestResult, GuestSpec, Io};
@@ -18,7 +21,7 @@ use super::{accel, fds, systemd};
 use crate::kernels::{self, Kernel, Line};
 
 /// A guest that has reported only has to power off.
-const POWER_OFF: Duration = Duration::from_secs(20);
+const POWER_OFF: Duration = Duration::from_secs(60);
 
 /// What a panic has to say comes at once.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -38,16 +41,37 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// Debian's systemd with `iova` installed.
-    pub(crate) fn systemd(line: Line, programs: &Programs) -> Result<Self> {
+    /// Debian's systemd with `iova` installed, and with our own modules from these directories.
+    pub(crate) fn systemd(line: Line, programs: &Programs, own_modules: &[&str]) -> Result<Self> {
         let kernel = kernels::ensure(line)?;
-        let bytes = systemd::pack(&kernel, programs)?;
+        let bytes = systemd::pack(&kernel, programs, own_modules)?;
+        Ok(Self { kernel, bytes })
+    }
+
+    /// Writes kernel and initramfs to a directory, for a guest that boots them by itself.
+    pub(crate) fn write(&self, directory: &Path) -> Result<()> {
+        crate::fsx::copy_file(&self.kernel.vmlinuz, &directory.join("vmlinuz"))?;
+        let initrd = directory.join("initrd");
+        std::fs::write(&initrd, &self.bytes).with_context(|| format!("cannot write {}", initrd.display()))
+    }
+
+    /// The lab's own init and what this spec has it do; of the specs that are booted then, only the machine counts.
+    pub(crate) fn lab(spec: &GuestSpec, programs: &Programs) -> Result<Self> {
+        let kernel = kernels::ensure(spec.line)?;
+        let bytes = initramfs::pack(&kernel, spec, programs)?;
         Ok(Self { kernel, bytes })
     }
 
     /// Boots it; see [`run`].
     pub(crate) fn boot(&self, spec: &GuestSpec) -> Result<GuestResult> {
         boot(&self.kernel, spec, accel::choose()?, &self.bytes)
+    }
+
+    /// Boots it and cuts its power at the given moment, if it lives so long.
+    pub(crate) fn boot_and_cut(&self, spec: &GuestSpec, cut: &Cut) -> Result<Fate> {
+        let image = fds::in_memory("initramfs", &self.bytes)?;
+        let _signals = signals::Watch::start();
+        Guest::start(&self.kernel, spec, accel::choose()?, image)?.sever(spec, cut)
     }
 }
 
@@ -64,21 +88,54 @@ pub(crate) fn boot(kernel: &Kernel, spec: &GuestSpec, accel: Accel, image: &[u8]
     result
 }
 
+/// A guest that was over before it had reported; some are meant to be.
+#[derive(Debug)]
+pub(crate) struct EndedEarly;
+
+impl std::fmt::Display for EndedEarly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a guest was over too early")
+    }
+}
+
+/// How often a guest that says nothing is looked after.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How it came that a guest is not followed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// QEMU is gone.
+    Own,
+    /// Its time was over.
+    Late,
+    /// Its power was cut.
+    Cut,
+}
+
 /// A running QEMU; dropping it ends the guest.
 struct Guest {
     qemu: Child,
     events: Receiver<Event>,
     console: Console,
     started: Instant,
+    /// Its CPU of the host, until it is gone.
+    _pin: Option<Pin>,
 }
 
 impl Guest {
     fn start(kernel: &Kernel, spec: &GuestSpec, accel: Accel, image: std::fs::File) -> Result<Self> {
         let (console, guest_console) = std::os::unix::net::UnixStream::pair()?;
         let (channel, guest_channel) = std::os::unix::net::UnixStream::pair()?;
-        let disk = fds::disk(qemu::DISK_BYTES)?;
+        let disk = match &spec.disk {
+            Some(disk) => disk.try_clone().context("a disk that outlives its guest")?,
+            None => fds::disk(qemu::DISK_BYTES)?,
+        };
         let backends = Backends { console: guest_console, channel: guest_channel, image, disk };
         let mut command = qemu::command(kernel, spec, accel, &backends);
+        let pin = if accel == Accel::Tcg && spec.pinned { Pin::take() } else { None };
+        if let Some(pin) = &pin {
+            pin.apply(&mut command);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let started = Instant::now();
         let mut qemu = command.spawn().with_context(|| {
@@ -92,22 +149,49 @@ impl Guest {
             terminal::send_keys(keys, move || drop(escaped.send(Event::Escaped)));
         }
         watch::start(console, channel, complaints, sender);
-        Ok(Self { qemu, events, console: Console::new(spec.io == Io::Terminal), started })
+        Ok(Self { qemu, events, console: Console::new(spec.io == Io::Terminal), started, _pin: pin })
     }
 
     /// Follows the guest to its end.
     fn watch(mut self, spec: &GuestSpec) -> Result<GuestResult> {
         let mut collector = Collector::new(spec, self.started);
+        let end = self.follow(spec, &mut collector, None)?;
+        self.finish(spec, collector, end == End::Own)
+    }
+
+    /// Follows the guest to the moment of the cut, and ends it there.
+    fn sever(mut self, spec: &GuestSpec, cut: &Cut) -> Result<Fate> {
+        let mut collector = Collector::new(spec, self.started);
+        let end = self.follow(spec, &mut collector, Some(cut))?;
+        if end == End::Cut {
+            let lived = self.started.elapsed();
+            return Ok(Fate::Cut(Severed { stdout: collector.into_stdout(), lived }));
+        }
+        self.finish(spec, collector, end == End::Own).map(Fate::Ended)
+    }
+
+    /// Takes what the guest sends until it ends, its time is over, or it is cut.
+    fn follow(&mut self, spec: &GuestSpec, collector: &mut Collector, cut: Option<&Cut>) -> Result<End> {
         let mut deadline = self.started + spec.timeout;
+        let mut fuse = cut.map(Cut::fuse);
         let mut open = watch::SOURCES;
         while open > 0 {
             signals::check()?;
-            if Instant::now() > deadline {
-                break;
+            let now = Instant::now();
+            if now > deadline {
+                return Ok(End::Late);
             }
-            match self.events.recv_timeout(Duration::from_millis(100)) {
+            let left = fuse.as_ref().and_then(|fuse| fuse.left(now));
+            if left == Some(Duration::ZERO) {
+                self.end();
+                return Ok(End::Cut);
+            }
+            match self.events.recv_timeout(left.unwrap_or(TICK).min(TICK)) {
                 Ok(Event::Frame(kind, payload)) => {
                     collector.frame(kind, &payload)?;
+                    if let Some(fuse) = &mut fuse {
+                        fuse.see(collector.stdout());
+                    }
                     if collector.reported() {
                         self.console.hide();
                     }
@@ -120,7 +204,7 @@ impl Guest {
                 }
                 Ok(Event::Ended) => open -= 1,
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) => return Ok(End::Late),
             }
             let limit = match (self.console.panicked(), collector.reported()) {
                 (true, _) => LAST_WORDS,
@@ -129,7 +213,7 @@ impl Guest {
             };
             deadline = deadline.min(Instant::now() + limit);
         }
-        self.finish(spec, collector, open == 0)
+        Ok(End::Own)
     }
 
     fn finish(mut self, spec: &GuestSpec, collector: Collector, ended: bool) -> Result<GuestResult> {
@@ -142,7 +226,7 @@ impl Guest {
         match collector.finish(self.started.elapsed())? {
             Some(result) if ended => Ok(result),
             Some(_) => Err(self.failed(&format!("did not power off within {} s", POWER_OFF.as_secs()))),
-            None if ended => Err(self.failed("ended without a result")),
+            None if ended => Err(self.failed("ended without a result").context(EndedEarly)),
             None => Err(self.failed(&format!(
                 "did not finish within {} s (--timeout); it has been ended",
                 spec.timeout.as_secs()

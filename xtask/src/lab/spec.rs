@@ -86,11 +86,12 @@ pub(crate) struct GuestSpec {
     pub(crate) cpus: u32,
     /// Count instructions instead of time: one guest nanosecond per instruction.
     pub(crate) icount: bool,
-    /// Whether a translated guest's CPUs may run at the same time. The kernel patches its text when a tracer attaches, and
-    /// QEMU may run such an instruction half patched on another CPU: "Oops: int3" at a function that is busy just then.
-    pub(crate) parallel: bool,
     /// The address bits that the edu device keeps, without telling anybody.
     pub(crate) edu_mask: u64,
+    /// So many more edu devices, each behind a root port of its own, and so in an IOMMU group of its own.
+    pub(crate) crowd: u8,
+    /// More such devices: slot, from 8 to 30, and the bits that each keeps.
+    pub(crate) more_edus: Vec<(u8, u64)>,
     /// More kernel parameters.
     pub(crate) append: Vec<String>,
     /// The command.
@@ -101,8 +102,14 @@ pub(crate) struct GuestSpec {
     pub(crate) files: Vec<(String, PathBuf)>,
     /// What is to come back.
     pub(crate) out: Vec<Out>,
+    /// What the NVMe disk holds, if that is to outlive the guest; else it is 8 GiB of nothing.
+    pub(crate) disk: Option<Arc<File>>,
     /// A disk beside the NVMe that outlives the guest: the virtio disk at 00:06.0, which no IOMMU translates for.
     pub(crate) state: Option<Arc<File>>,
+    /// Where every write to that disk and every flush of it is noted, if they are; see [`super::Forgetful`].
+    pub(crate) state_log: Option<Arc<File>>,
+    /// All threads of a translated guest keep to one CPU of the host.
+    pub(crate) pinned: bool,
     /// From start to power-off.
     pub(crate) timeout: Duration,
     /// Where output goes.
@@ -121,15 +128,18 @@ impl GuestSpec {
             memory: if line == Line::Debug { 2048 } else { 1024 },
             cpus: 2,
             icount: false,
-            // A 7.x kernel trips even without a load.
-            parallel: line < Line::V7_3,
             edu_mask: EDU_MASK,
+            crowd: 0,
+            more_edus: Vec::new(),
             append: Vec::new(),
             argv,
             env: Vec::new(),
             files: Vec::new(),
             out: Vec::new(),
+            disk: None,
             state: None,
+            state_log: None,
+            pinned: true,
             timeout: Duration::from_secs(600),
             io: Io::Capture,
         }

@@ -74,6 +74,12 @@ fn missing(needs: &[Need]) -> Result<Vec<Item>> {
         let items = match need {
             Need::Bpf => toolchain::items()?,
             Need::Lints => Vec::new(),
+            Need::Browser => {
+                vec![Item::program("chromium", "chromium", "opens the HTML reports in the tests")]
+            }
+            Need::Prometheus => {
+                vec![Item::program("prometheus", "prometheus", "reads what iova export says in the tests")]
+            }
             Need::Qemu => guest_items(),
             Need::Kernels(_) => kernel_items(),
             Need::Systemd => [kernel_items(), systemd_items()].concat(),

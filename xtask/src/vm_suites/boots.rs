@@ -1,16 +1,46 @@
-//! The row of boots that shows what persisted policies do: one state disk, and a machine that comes up or does not.
+//! The row of boots that shows what persisted policies do: one state disk, and a machine that comes up or does not. Then
+//! udev applies the compatibility list, and the files that `iova advise` wrote.
 
 use std::sync::Arc;
 
 use anyhow::Result;
 
 use super::matrix::Configuration;
-use super::{Tally, judge, quote};
+use super::{Tally, goes_on};
+use crate::kernels::Line;
 use crate::lab::{self, GuestSpec, Io, Programs};
 use crate::say;
 
 /// As `tests/guest/src/boot` has them. Each depends on what those before it left on the state disk.
-const BOOTS: [&str; 6] = ["first", "restored", "dies-1", "dies-2", "skipped", "forgotten"];
+const BOOTS: [&str; 10] = [
+    "first",
+    "restored",
+    "dies-1",
+    "dies-2",
+    "skipped",
+    "forgotten",
+    "capped",
+    "measured",
+    "advised",
+    "fleet",
+];
+
+/// Whose unmaps are synchronous, so that there is something to advise.
+const STRICT: [&str; 3] = ["measured", "advised", "fleet"];
+
+/// The boots of a kernel. What policies outlive does not depend on it, what is advised does.
+fn row(line: Line) -> Vec<&'static str> {
+    let all = |boot: &&str| line == Line::V6_12 || STRICT.contains(boot);
+    BOOTS.into_iter().filter(all).collect()
+}
+
+/// What the disk is to be advised in those boots: from 6.2 on the kernel limits its requests by itself.
+fn advice(line: Line) -> &'static str {
+    if line == Line::V6_1 { "iova.advice=lazy-unmap,small-requests" } else { "iova.advice=lazy-unmap" }
+}
+
+/// The module's directory.
+pub(super) const MODULE: &str = "iova-kmod";
 
 /// Runs the row up to the first boot that fails a test, and adds what the guests said to `text`.
 pub(super) fn run(
@@ -20,20 +50,18 @@ pub(super) fn run(
     text: &mut String,
 ) -> Result<Tally> {
     let name = configuration.to_string();
-    let image = lab::Image::systemd(configuration.line, programs)?;
-    let state = Arc::new(lab::state_disk()?);
+    let image = lab::Image::systemd(configuration.line, programs, &[MODULE])?;
+    let state = Arc::new(lab::state_disk(64, None)?);
     let mut total = Tally::default();
-    for boot in BOOTS {
+    for boot in row(configuration.line) {
         let mut spec = GuestSpec { io, state: Some(Arc::clone(&state)), ..configuration.guest(Vec::new()) };
-        // A trial attaches tracers while the disk is busy.
-        spec.parallel &= boot != BOOTS[0];
+        spec.strict = STRICT.contains(&boot);
         spec.append.extend(["systemd.condition-needs-update=0".into(), format!("iova.boot={boot}")]);
+        spec.append.push(advice(configuration.line).into());
         let result = image.boot(&spec)?;
         let (up, off) = (result.boot.as_secs_f32(), result.total.as_secs_f32());
         say(format_args!("{name}: {boot}: tests after {up:.1} s, off after {off:.1} s"));
-        quote(&result, io, text);
-        total.add(judge(&name, &result, text));
-        if !total.failed.is_empty() {
+        if !goes_on(&name, &result, io, text, &mut total) {
             break;
         }
     }

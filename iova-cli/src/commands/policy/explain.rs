@@ -28,7 +28,12 @@ pub(crate) struct Explanation {
 pub(super) fn run(args: &ExplainArgs, format: Format, term: Term) -> Result<Exit, Stop> {
     let host = Host::look()?;
     let device = host.one(&args.device)?;
-    let wish = Wish { flush: args.flush, whole: args.whole, ..Wish::new(&device.bdf, args.policy) };
+    let wish = Wish {
+        flush: args.flush,
+        whole: args.whole,
+        beyond_list: args.beyond_list,
+        ..Wish::new(&device.bdf, args.policy)
+    };
     let control = match Control::open(host.kernel.as_ref()) {
         // Most of it can be said without.
         Err(ModuleError::NotLoaded) => None,

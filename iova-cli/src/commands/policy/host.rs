@@ -83,7 +83,7 @@ impl Host {
 }
 
 /// The one device of `inventory` that `word` names.
-pub(super) fn one<'a>(inventory: &'a Inventory, word: &str) -> Result<&'a Device, Stop> {
+pub(in crate::commands) fn one<'a>(inventory: &'a Inventory, word: &str) -> Result<&'a Device, Stop> {
     let found = inventory.find(word).map_err(Stop::unusable)?;
     match found.as_slice() {
         [device] => Ok(device),
@@ -99,7 +99,7 @@ pub(super) fn one<'a>(inventory: &'a Inventory, word: &str) -> Result<&'a Device
 }
 
 /// The number the module knows a device by.
-pub(super) fn bdf(device: &Device) -> Result<Bdf, Stop> {
+pub(in crate::commands) fn bdf(device: &Device) -> Result<Bdf, Stop> {
     device.bdf.parse().map_err(|_| {
         Stop::unusable(format!(
             "{} is no PCI device that the module can name: policies are for PCI devices",
@@ -118,7 +118,7 @@ pub(super) fn mapped_high(snapshot: &Snapshot, device: &Device) -> Option<u64> {
 }
 
 /// A refusal is an answer; a missing module or right has to be mended first.
-pub(super) fn stop(error: ModuleError) -> Stop {
+pub(in crate::commands) fn stop(error: ModuleError) -> Stop {
     let exit = match &error {
         ModuleError::Refused(_) | ModuleError::Busy | ModuleError::Stale | ModuleError::NoLease => Exit::No,
         _ => Exit::Unusable,

@@ -1,12 +1,14 @@
 //! `iova policy`: shows and changes where the kernel puts devices' addresses. One file per command.
 
+pub(super) mod aer;
 mod boot;
 mod changes;
 mod confirm;
 mod door;
 mod explain;
+pub(super) mod fault;
 mod flush;
-mod host;
+pub(super) mod host;
 mod journal;
 mod log;
 mod persist;

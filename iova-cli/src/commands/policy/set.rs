@@ -21,7 +21,12 @@ pub(super) fn run(args: &SetArgs, format: Format, term: Term) -> Result<Exit, St
     let device = host.one(&args.device)?;
     let bdf = host::bdf(device)?;
     let control = Control::open(host.kernel.as_ref()).map_err(host::stop)?;
-    let wish = Wish { flush: args.flush, whole: args.whole, ..Wish::new(&device.bdf, args.policy) };
+    let wish = Wish {
+        flush: args.flush,
+        whole: args.whole,
+        beyond_list: args.beyond_list,
+        ..Wish::new(&device.bdf, args.policy)
+    };
     let plan = explain::plan(&host, device, &wish, Some(&control))?;
     match plan.request() {
         // There is nothing to lease, but the policy can wait for a driver.

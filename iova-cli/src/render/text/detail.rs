@@ -32,7 +32,8 @@ fn block(page: &mut Page, report: &Report, device: &Device) {
     slow_calls(page, device);
 }
 
-fn identity(report: &Report, device: &Device) -> Vec<String> {
+/// What it is, in words.
+pub(in crate::render) fn identity(report: &Report, device: &Device) -> Vec<String> {
     let mut words = vec![device.name.clone()];
     // The heading shows the driver only where there is nothing better.
     words.extend(device.driver.clone().filter(|_| !device.functions.is_empty()));

@@ -85,7 +85,7 @@ fn row(device: &Device) -> Vec<Cell> {
 }
 
 /// The metric's value, marked with "~" if it is not exact.
-pub(super) fn value(device: &Device, name: &str) -> String {
+pub(in crate::render) fn value(device: &Device, name: &str) -> String {
     let Some(metric) = metric::find(Scope::Device, name) else { return "-".to_owned() };
     let value = metric.of_device(device);
     let text = metric.unit.render(value);

@@ -9,26 +9,43 @@
 //! foot        what has no value, and why
 //! ```
 
+mod advice;
+mod advice_many;
+mod boot_trial;
+mod compat;
 mod detail;
 mod devices;
 mod doctor;
 mod findings;
 mod foot;
+mod gate;
 mod head;
 mod histogram;
+mod merged;
 mod page;
 mod policy;
 mod space;
 mod table;
+mod verify;
 
 use super::Render;
+use crate::commands::advise::{AdviceList, DistroAdvice, FleetAdvice};
+use crate::commands::compat::ListCheck;
 use crate::commands::devices::DeviceList;
 use crate::commands::doctor::Survey;
 use crate::commands::policy::{Changes, Explanation, PolicyList, PolicyLog, TrialReport, View};
+use crate::commands::verify::{BootTrial, VerifyReport};
 use crate::exit::Stop;
 use crate::term::Term;
+use iova_core::compat::merge::Merged;
+use iova_core::gate::Outcome;
 use iova_core::model::{Device, Presence, Report};
+use iova_core::policy::verify::Check;
 use page::Page;
+
+pub(super) use detail::identity;
+pub(super) use devices::value;
+pub(crate) use verify::step_line;
 
 /// The text face.
 pub(crate) struct Text {
@@ -48,6 +65,16 @@ impl Text {
     /// A running trial, in one line.
     pub(crate) fn trial_line(&self, view: &View<'_>) -> String {
         self.page(|page| policy::trial_line(page, view))
+    }
+
+    /// Whether a device can be verified, before it is.
+    pub(crate) fn conditions(&self, bdf: &str, checks: &[Check]) -> String {
+        self.page(|page| verify::conditions(page, bdf, checks))
+    }
+
+    /// `iova gate`.
+    pub(crate) fn gate(&self, outcome: &Outcome) -> String {
+        self.page(|page| gate::write(page, outcome))
     }
 
     fn page(&self, write: impl FnOnce(&mut Page)) -> String {
@@ -81,6 +108,18 @@ impl Render for Text {
         Ok(page.finish())
     }
 
+    fn advice(&self, list: &AdviceList) -> Result<String, Stop> {
+        Ok(self.page(|page| advice::write(page, list)))
+    }
+
+    fn fleet(&self, advice: &FleetAdvice) -> Result<String, Stop> {
+        Ok(self.page(|page| advice_many::fleet(page, &advice.fleet)))
+    }
+
+    fn distro(&self, advice: &DistroAdvice) -> Result<String, Stop> {
+        Ok(self.page(|page| advice_many::distro(page, &advice.dossier)))
+    }
+
     fn policies(&self, list: &PolicyList) -> Result<String, Stop> {
         Ok(self.page(|page| policy::show(page, list)))
     }
@@ -97,8 +136,24 @@ impl Render for Text {
         Ok(self.page(|page| policy::log(page, log)))
     }
 
+    fn list_check(&self, check: &ListCheck) -> Result<String, Stop> {
+        Ok(self.page(|page| compat::write(page, check)))
+    }
+
+    fn merged(&self, merged: &Merged) -> Result<String, Stop> {
+        Ok(self.page(|page| merged::write(page, merged)))
+    }
+
     fn changes(&self, changes: &Changes) -> Result<String, Stop> {
         Ok(self.page(|page| policy::changes(page, changes)))
+    }
+
+    fn verification(&self, report: &VerifyReport) -> Result<String, Stop> {
+        Ok(self.page(|page| verify::write(page, report)))
+    }
+
+    fn boot_trial(&self, trial: &BootTrial) -> Result<String, Stop> {
+        Ok(self.page(|page| boot_trial::write(page, trial)))
     }
 }
 
@@ -113,7 +168,7 @@ fn in_detail(report: &Report) -> Vec<&Device> {
 }
 
 /// "00:04.0" for "0000:00:04.0": nearly every machine has one PCI segment only.
-fn short(bdf: &str) -> &str {
+pub(super) fn short(bdf: &str) -> &str {
     bdf.strip_prefix("0000:").unwrap_or(bdf)
 }
 
@@ -126,13 +181,13 @@ fn role(functions: &[String], driver: Option<&str>) -> String {
 }
 
 /// "00:04.0 nvme0n1", for headings.
-fn title(device: &Device) -> String {
+pub(super) fn title(device: &Device) -> String {
     let role = used_as(device);
     if role == "-" { short(&device.bdf).to_owned() } else { format!("{} {role}", short(&device.bdf)) }
 }
 
 /// The role, and what keeps two devices at one address apart.
-fn used_as(device: &Device) -> String {
+pub(super) fn used_as(device: &Device) -> String {
     let role = role(&device.functions, device.driver.as_deref());
     match device.presence {
         Presence::Added => format!("{role} (added)"),

@@ -3,7 +3,7 @@
 use super::page::{Page, Style};
 use super::{in_detail, title};
 use crate::render::items;
-use crate::render::low_map::{Cell, cells};
+use crate::render::low_map::{Cell, LEGEND, cells, glyph};
 use iova_core::metric::Unit;
 use iova_core::model::{Domain, Report};
 use iova_core::snapshot::RangeKind;
@@ -60,7 +60,7 @@ fn block(page: &mut Page, report: &Report, domain: &Domain) {
     }
     page.put(Style::Plain, "0 |");
     for cell in cells(&domain.space, CELLS) {
-        page.put(style(cell), cell.glyph(page.unicode()));
+        page.put(style(cell), glyph(cell, page.unicode()));
     }
     page.line(Style::Plain, "| 4 GiB");
     figures(page, domain);
@@ -75,9 +75,9 @@ fn figures(page: &mut Page, domain: &Domain) {
 }
 
 fn legend(page: &mut Page) {
-    for (index, (cell, name)) in Cell::LEGEND.into_iter().enumerate() {
+    for (index, (cell, name)) in LEGEND.into_iter().enumerate() {
         page.put(Style::Plain, if index == 0 { "" } else { "  " });
-        page.put(style(cell), cell.glyph(page.unicode()));
+        page.put(style(cell), glyph(cell, page.unicode()));
         page.put(Style::Dim, &format!(" {name}"));
     }
     page.end();

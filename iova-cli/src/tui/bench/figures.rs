@@ -57,3 +57,49 @@ pub(super) fn memory(line: &str) -> f64 {
     let kib = found.and_then(|text| text.trim_matches([':', '\t', ' ', 'k', 'B']).parse::<f64>().ok());
     kib.map_or(f64::NAN, |kib| kib / 1024.0)
 }
+
+/// How long the fixed job takes where reading 64 CPUs takes 3.1 ms, as on the machine of the documents in its quiet hours, ms.
+const USUAL: f64 = 2.6;
+/// Bytes of the fixed job that do not fit into a cache, and of a piece that does.
+const FAR: usize = 16 << 20;
+const NEAR: usize = 96 << 10;
+/// Numbers that it writes as text.
+const NUMBERS: u64 = 12_000;
+
+/// The fixed job: half memory, half instructions, as what is judged, and none of it ours. It tells how slow the machine
+/// is just now.
+pub(super) struct Pace {
+    far: Vec<u64>,
+    times: Times,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self { far: (0..FAR as u64 / 8).collect(), times: Times::default() }
+    }
+
+    /// Does it once.
+    pub(super) fn measure(&mut self) {
+        let mut near = vec![0u64; NEAR / 8];
+        let far = &self.far;
+        let sum = timed(&mut self.times, || {
+            let mut sum = 0u64;
+            for piece in far.chunks_exact(near.len()) {
+                near.copy_from_slice(piece);
+                sum = near.iter().fold(sum, |sum, number| sum.rotate_left(1).wrapping_add(*number));
+            }
+            let texts: Vec<String> = (0..NUMBERS).map(|number| (number ^ sum).to_string()).collect();
+            texts.iter().fold(sum, |sum, text| sum.wrapping_add(text.len() as u64))
+        });
+        std::hint::black_box(sum);
+    }
+
+    /// How many times as long as usual everything takes now; never less than one.
+    pub(super) fn factor(&self) -> f64 {
+        (self.times.quartile() / USUAL).max(1.0)
+    }
+
+    pub(super) fn times(&self) -> &Times {
+        &self.times
+    }
+}

@@ -3,7 +3,9 @@
 use iova_core::inventory::{Configured, Device, DomainType, Host, Inventory};
 use iova_core::model::{Cursor, HostFigures, SacControl, Step};
 use iova_core::probe::bench::{Reader, SUFFERS};
+use iova_core::record::{Head, Options, RecordError, Writer};
 use iova_core::snapshot::{Consistency, DomainState, LowSpace, Range, RangeKind, Snapshot};
+use std::io::Sink;
 
 pub(super) const DEVICES: u64 = 200;
 pub(super) const CPUS: usize = 64;
@@ -37,6 +39,21 @@ fn device(number: u64) -> Device {
         configured: Some(Configured::SacFirst),
         managed: None,
     }
+}
+
+/// A recording of it, to nowhere.
+pub(super) fn writer() -> Result<Writer<Sink>, RecordError> {
+    let head = Head {
+        written_by: String::new(),
+        started_unix_s: 0,
+        interval_ms: 1000,
+        profile: "default".into(),
+        sac_control: SacControl::DeviceFlag,
+        inventory: inventory(),
+        snapshot: None,
+        unknown: Vec::new(),
+    };
+    Writer::new(std::io::sink(), &head, Options::default())
 }
 
 pub(super) fn inventory() -> Inventory {

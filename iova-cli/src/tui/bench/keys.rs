@@ -3,7 +3,7 @@
 use super::super::crew::Crew;
 use super::super::source::Reading;
 use super::super::state::State;
-use super::super::{News, show};
+use super::super::{Inbox, News, show};
 use super::Screen;
 use super::figures::Times;
 use super::host;
@@ -38,8 +38,10 @@ pub(super) fn measure() -> io::Result<[Times; 2]> {
             let _ = shown.send(Instant::now());
             Ok(())
         };
-        let mut crew = Crew::new(mpsc::channel().0, mpsc::channel().0, true);
-        let _ = show(draw, &news, INTERVAL, &mut State::default(), &mut crew);
+        let mut crew = Crew::new(mpsc::channel().0, mpsc::channel().0, true, &[]);
+        let taken = mpsc::channel().1;
+        let inbox = Inbox { news: &news, taken: &taken };
+        let _ = show(draw, &inbox, INTERVAL, &mut State::default(), &mut crew);
         io::Result::Ok(())
     });
     let mut steps = host::steps(2 * ROUNDS as u64)?.into_iter();

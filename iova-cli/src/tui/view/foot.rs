@@ -26,7 +26,7 @@ pub(super) fn draw(state: &State, pen: &mut Pen<'_>) {
         pen.put(0, 0, Role::Strong, notice);
         return;
     }
-    let mut x = 0;
+    let mut x = if state.writing { pen.put(0, 0, Role::Strong, "as: ") } else { 0 };
     for binding in keys::of(state.place(), state.read_only).filter(|binding| !binding.label.is_empty()) {
         let length = binding.shown.len() + binding.label.len() + 1;
         if usize::from(x) + length > usize::from(pen.width()) {

@@ -1,7 +1,7 @@
 //! The first two lines: where we are, and how far the figures can be trusted.
 
 use super::super::history::Moment;
-use super::super::state::{Screen, State};
+use super::super::state::{Origin, Screen, State};
 use super::super::theme::Role;
 use super::pen::Pen;
 use super::policy::clock;
@@ -33,7 +33,11 @@ fn mode(state: &State) -> (Role, String) {
     let suffix = if state.read_only { " read-only" } else { "" };
     match (state.paused, &state.trouble) {
         (_, Some(_)) => (Role::Bad, format!("STALLED{suffix}")),
-        (None, None) => (Role::Good, format!("LIVE{suffix}")),
+        (None, None) => match state.origin {
+            Origin::Live => (Role::Good, format!("LIVE{suffix}")),
+            Origin::Played => (Role::Good, "REPLAY".to_owned()),
+            Origin::Ended => (Role::Warning, "END".to_owned()),
+        },
         (Some(steps), None) => (Role::Warning, format!("PAUSED {}{suffix}", ago(state, steps))),
     }
 }
@@ -69,7 +73,7 @@ fn second(state: &State, pen: &mut Pen<'_>) {
     x = pen.put(x, 1, Role::Dim, &own_cost(moment));
     match moment.notes.first() {
         None => pen.put(x, 1, Role::Dim, "all figures exact"),
-        Some(note) => pen.put(x, 1, Role::Warning, note),
+        Some(note) => pen.put_short(x, 1, Role::Warning, note),
     };
     if let Some(trial) = state.desk.running().filter(|_| state.screen != Screen::Policy) {
         let left = trial.figures.as_ref().and_then(|figures| figures.left_s).map(clock);

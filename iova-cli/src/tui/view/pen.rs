@@ -61,6 +61,17 @@ impl<'a> Pen<'a> {
         end.saturating_sub(self.area.x)
     }
 
+    /// The same; what does not fit ends behind a word, and says so.
+    pub(super) fn put_short(&mut self, x: u16, y: u16, role: Role, text: &str) -> u16 {
+        let room = usize::from(self.area.width.saturating_sub(x));
+        if text.chars().count() <= room {
+            return self.put(x, y, role, text);
+        }
+        let start: String = text.chars().take(room.saturating_sub(3)).collect();
+        let start = start.rsplit_once(' ').map_or("", |(words, _)| words);
+        self.put(x, y, role, &format!("{start} ..."))
+    }
+
     /// The same, so that it ends before `x`.
     pub(super) fn put_right(&mut self, x: u16, y: u16, role: Role, text: &str) {
         let text = clean(text, self.theme.unicode);

@@ -3,7 +3,7 @@
 use super::super::theme::Role;
 use super::pen::Pen;
 use crate::render::items;
-use crate::render::low_map::{Cell, LOW_END, Tile, tiles};
+use crate::render::low_map::{Cell, LEGEND, LOW_END, Tile, glyph, tiles};
 use iova_core::model::{Domain, Space};
 use iova_core::snapshot::RangeKind;
 use std::ops::Range;
@@ -47,7 +47,7 @@ pub(super) fn map(space: &Space, window: Range<u64>, lines: u16, holes: bool, pe
     let tall = 1 + u16::from(holes);
     for (index, tile) in tiles(space, window, width * usize::from(lines)).into_iter().enumerate() {
         let (x, y) = ((index % width) as u16, (index / width) as u16 * tall);
-        let glyph = tile.cell.glyph(pen.theme.unicode);
+        let glyph = glyph(tile.cell, pen.theme.unicode);
         pen.put(x, y, role(tile.cell), glyph);
         let eighths = depth(tile);
         if holes && eighths > 0 {
@@ -78,8 +78,8 @@ fn hole_role(eighths: u8) -> Role {
 
 pub(super) fn legend(y: u16, pen: &mut Pen<'_>) {
     let mut x = 0;
-    for (cell, name) in Cell::LEGEND {
-        let glyph = cell.glyph(pen.theme.unicode);
+    for (cell, name) in LEGEND {
+        let glyph = glyph(cell, pen.theme.unicode);
         x = pen.put(x, y, role(cell), glyph);
         x = pen.put(x + 1, y, Role::Dim, name) + 2;
     }

@@ -1,12 +1,12 @@
 use super::super::desk::Answer;
+use super::super::export::Kind;
 use super::super::habits::Palette;
 use super::super::history::History;
-use super::super::keys::Key;
+use super::super::keys::{Key, Place};
 use super::super::pane::Pane;
 use super::super::state::State;
 use super::super::theme::Theme;
 use super::draw;
-use crate::args::Format;
 use crate::render::fixtures;
 use iova_core::model::{Device, Report, Step};
 use ratatui::buffer::Buffer;
@@ -286,9 +286,14 @@ fn what_is_paused_stays_while_new_intervals_come() {
 #[test]
 fn a_report_is_asked_for_and_said_where_it_is() {
     let mut state = watched(&fixtures::cliff());
-    press(&mut state, &[Key::Char('E')]);
-    assert_eq!(state.export, Some(Format::Json));
-    assert!(screen(&state, SIZES[0], UNICODE).ends_with("writing a report"));
+    press(&mut state, &[Key::Char('e')]);
+    assert!(screen(&state, SIZES[0], UNICODE).ends_with("as: t text  j JSON  h HTML  r recording"));
+    // What means something elsewhere means no here.
+    press(&mut state, &[Key::Char('f')]);
+    assert_eq!((state.wanted, state.wrong() > 0, state.place()), (None, true, Place::Overview));
+    press(&mut state, &[Key::Char('e'), Key::Char('h')]);
+    assert_eq!(state.wanted, Some(Kind::Html));
+    assert!(screen(&state, SIZES[0], UNICODE).ends_with("writing the last minutes"));
     state.hear(Answer::Written("the last 300 s are in ./x.json".into()));
     assert!(screen(&state, SIZES[0], UNICODE).ends_with("the last 300 s are in ./x.json"));
     press(&mut state, &[Key::Down]);

@@ -160,6 +160,7 @@ impl Btf {
             }
         }
         names.sort_unstable();
+        names.shrink_to_fit();
         names
     }
 

@@ -6,7 +6,7 @@ use super::*;
 
 pub(crate) const LINES: [&str; 4] = ["5.10", "6.1", "6.12", "7.3"];
 
-pub(super) fn path(line: &str) -> PathBuf {
+pub(crate) fn path(line: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/btf-{line}.bin"))
 }
 
@@ -162,7 +162,7 @@ fn arrays_pointers_and_enums() {
 
 #[test]
 fn the_table_for_ebpf() {
-    let offsets = super::super::offsets::resolve(&recorded("6.12"));
+    let offsets = super::super::offsets::resolve(&recorded("6.12").into());
     assert_eq!((offsets.device_iommu_group, offsets.iommu_domain_iova_cookie), (728, 64));
     assert_eq!(offsets.dmar_domain_iovad, iova_common::offsets::ABSENT);
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Wish;
+use crate::compat::{List, Word, check_one};
 use crate::inventory::{self, Inventory};
 use crate::kernel::Root;
 use crate::kernel::root::parse_number;
@@ -27,6 +28,8 @@ pub struct Facts {
     pub taken: Vec<(u64, u64)>,
     /// Regions the firmware needs identity mapped (RMRR, IVMD): first and last byte.
     pub direct: Vec<(u64, u64)>,
+    /// What the compatibility list says about it; why nothing, if the administrator's records can't be used.
+    pub listed: Result<Word, String>,
 }
 
 /// Who holds the space below 4 GiB now, bytes.
@@ -65,6 +68,7 @@ impl Facts {
             is_root_disk: device.as_ref().is_some_and(|device| root_disk::is_below_root(root, &device.bdf)),
             taken: bars(root).into_iter().chain(regions.iter().map(|(range, _)| *range)).collect(),
             direct: regions.iter().filter(|(_, kind)| direct(kind)).map(|(range, _)| *range).collect(),
+            listed: listed(root, &wish.device),
             device,
         }
     }
@@ -96,11 +100,19 @@ impl Facts {
     }
 }
 
+/// The list's word, with that of the administrator.
+fn listed(root: &Root, bdf: &str) -> Result<Word, String> {
+    let complaint =
+        |all: Vec<crate::compat::Complaint>| all.first().map(ToString::to_string).unwrap_or_default();
+    let list = List::shipped().with_local(List::local(root).map_err(complaint)?);
+    Ok(check_one(root, &list, bdf).unwrap_or_default())
+}
+
 /// First and last byte of a range.
-type Bytes = (u64, u64);
+pub(in crate::policy) type Bytes = (u64, u64);
 
 /// `reserved_regions` of a group: `"0x00000000fee00000 0x00000000feefffff msi"`.
-fn regions(root: &Root, group: u32) -> Vec<(Bytes, String)> {
+pub(in crate::policy) fn regions(root: &Root, group: u32) -> Vec<(Bytes, String)> {
     let path = format!("sys/kernel/iommu_groups/{group}/reserved_regions");
     lines(root, &path).iter().filter_map(|words| Some((range(words)?, words.get(2)?.clone()))).collect()
 }

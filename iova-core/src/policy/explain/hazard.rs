@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::listed::listed;
 use super::{Answer, Facts, NoWindow, Window, Wish};
 use crate::finding::Severity;
 use crate::metric::Unit;
@@ -30,6 +31,7 @@ type Check = fn(&Case<'_>) -> Option<Hazard>;
 
 /// All checks, most dangerous first.
 const CHECKS: &[Check] = &[
+    listed,
     root_disk,
     direct_region,
     coherent_mask,
@@ -47,7 +49,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Hazard> {
     CHECKS.iter().filter_map(|check| check(case)).collect()
 }
 
-fn hazard(id: &'static str, severity: Severity, text: impl Into<String>) -> Option<Hazard> {
+pub(super) fn hazard(id: &'static str, severity: Severity, text: impl Into<String>) -> Option<Hazard> {
     Some(Hazard { id, severity, text: text.into() })
 }
 

@@ -3,9 +3,11 @@
 
 mod facts;
 mod hazard;
+mod listed;
 mod plan;
 mod window;
 
+pub(super) use facts::regions;
 pub use facts::{Facts, LowUse};
 pub use hazard::Hazard;
 pub use plan::{NotAdvisable, Plan};
@@ -26,12 +28,14 @@ pub struct Wish {
     /// `dac:N` from the top of the width down, without a window: only when the user says so, because a truncated
     /// address then hits what is mapped low.
     pub whole: bool,
+    /// Wider than the compatibility list allows: only when the user says so.
+    pub beyond_list: bool,
 }
 
 impl Wish {
-    /// A wish without flush and with a window.
+    /// A wish without flush, with a window and within the list.
     pub fn new(device: impl Into<String>, policy: Policy) -> Self {
-        Self { device: device.into(), policy, flush: false, whole: false }
+        Self { device: device.into(), policy, flush: false, whole: false, beyond_list: false }
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::hazard::{self, Case};
+use super::listed;
 use super::{Answer, Facts, Hazard, LowUse, NoWindow, Window, Wish};
 use crate::metric::Unit;
 use crate::policy::module::{DevicePolicy, Request, Staged};
@@ -32,6 +33,8 @@ pub struct Plan {
     pub changes: Vec<String>,
     /// What a later revert can't take back without binding the driver anew, each one sentence.
     pub lasting: Vec<String>,
+    /// What the compatibility list says about the device, with its reference.
+    pub listed: Option<String>,
     /// What may go wrong.
     pub hazards: Vec<Hazard>,
     /// Use of the space below 4 GiB; `None` if kernel memory can't be read.
@@ -54,6 +57,9 @@ pub enum NotAdvisable {
         /// Why.
         reason: Refusal,
     },
+    /// The compatibility list is against it.
+    #[error("{0}")]
+    Listed(String),
     /// A truncated address might hit a live mapping.
     #[error(transparent)]
     NoWindow(#[from] NoWindow),
@@ -76,10 +82,11 @@ impl Plan {
             refusal: if let Answer::Refuses(refusal) = answer { Some(refusal) } else { None },
             changes: changes(&case),
             lasting: lasting(&case),
+            listed: listed::line(&case),
             hazards: hazard::check(&case),
             low_space: facts.low_use(),
             wish: wish.clone(),
-            trouble: trouble(wish, window.as_ref(), answer),
+            trouble: trouble(&case),
             no_window: window.as_ref().and_then(|window| window.as_ref().err()).map(ToString::to_string),
             window: window.and_then(Result::ok),
         }
@@ -104,13 +111,16 @@ impl Plan {
     }
 }
 
-fn trouble(wish: &Wish, window: Option<&Result<Window, NoWindow>>, answer: Answer) -> Option<NotAdvisable> {
+fn trouble(case: &Case<'_>) -> Option<NotAdvisable> {
+    let Case { wish, window, answer, .. } = *case;
     match (answer, window) {
         _ if wish.device.parse::<Bdf>().is_err() => Some(NotAdvisable::NoAddress(wish.device.clone())),
         (Answer::NotAsked, _) => Some(NotAdvisable::NotLoaded),
         (Answer::Refuses(refusal), _) => Some(NotAdvisable::Refused { reason: refusal }),
-        (_, Some(Err(why))) => Some(NotAdvisable::NoWindow(why.clone())),
-        _ => None,
+        (_, Some(Err(why))) => listed::against(case)
+            .map(NotAdvisable::Listed)
+            .or_else(|| Some(NotAdvisable::NoWindow(why.clone()))),
+        _ => listed::against(case).map(NotAdvisable::Listed),
     }
 }
 

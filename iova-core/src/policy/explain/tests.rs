@@ -2,6 +2,7 @@
 //! from the top down.
 
 use super::*;
+use crate::compat::Word;
 use crate::finding::Severity;
 use crate::model::testdata;
 use crate::policy::module::{DevicePolicy, Effective, Origin, State};
@@ -46,6 +47,7 @@ fn facts(domain: DomainState) -> Facts {
         is_root_disk: false,
         taken: Vec::new(),
         direct: Vec::new(),
+        listed: Ok(Word::default()),
     }
 }
 
@@ -258,6 +260,82 @@ fn every_hazard_is_a_sentence() {
     for hazard in &plan.hazards {
         assert!(hazard.text.ends_with('.') && hazard.text.len() > 40, "{hazard:?}");
     }
+}
+
+/// A cap of the list at `width` bits, which a bound driver's mask of `mask_bits` keeps or does not.
+fn word_of(width: u8, mask_bits: Option<u8>) -> Word {
+    use crate::compat::{Entry, EvidenceKind, Failure, Knowledge, Origin, Verdict};
+    let kernel = mask_bits.map_or(Knowledge::Unclear, |bits| match bits <= width {
+        true => Knowledge::Mask { bits },
+        false => Knowledge::No { mask_bits: Some(bits) },
+    });
+    let entry = Entry {
+        origin: Origin::Shipped,
+        id: "maker-part".into(),
+        name: "Maker Part".into(),
+        verdict: Verdict::Cap,
+        width,
+        failure: Some(Failure::Truncated),
+        evidence: EvidenceKind::Report,
+        note: "It drops bits.".into(),
+        reference: None,
+        holds_here: true,
+        applied: true,
+        kernel: Some(kernel),
+    };
+    Word { cap: Some(width), entries: vec![entry], ..Word::default() }
+}
+
+#[test]
+fn the_list_forbids_wider_until_it_is_overruled() {
+    let mut facts = facts(q35());
+    facts.listed = Ok(word_of(36, Some(64)));
+    let plan = plan_of(&facts, &wish(Policy::Dac(40)), would(&[Mechanism::Flag]));
+    assert_eq!((plan.hazards[0].id, plan.hazards[0].severity), ("listed", Severity::Critical));
+    let why = plan.request().unwrap_err().to_string();
+    assert!(why.contains("at most 36 bits") && why.contains("--beyond-list"), "{why}");
+    assert_eq!(
+        plan.listed.as_deref(),
+        Some("Maker Part: at most 36 bits, because the device drops high address bits (a report)")
+    );
+    let beyond = Wish { beyond_list: true, ..wish(Policy::Dac(40)) };
+    let plan = plan_of(&facts, &beyond, would(&[Mechanism::Flag]));
+    assert!(plan.request().is_ok() && ids(&plan).contains(&"listed"), "overruled, and still told");
+    for (policy, severity) in [
+        (Policy::Dac(36), None),
+        (Policy::Cap(36), None),
+        (Policy::Cap(40), Some(Severity::Warning)),
+        (Policy::Stock, Some(Severity::Warning)),
+    ] {
+        let plan = plan_of(&facts, &wish(policy), would(&[Mechanism::Flag]));
+        assert!(plan.request().is_ok(), "{policy}");
+        assert_eq!(
+            plan.hazards.iter().find(|it| it.id == "listed").map(|it| it.severity),
+            severity,
+            "{policy}"
+        );
+    }
+}
+
+#[test]
+fn what_the_kernel_keeps_to_by_itself_forbids_nothing() {
+    let mut facts = facts(q35());
+    facts.listed = Ok(word_of(36, Some(36)));
+    let plan = plan_of(&facts, &wish(Policy::Dac(40)), would(&[Mechanism::Flag]));
+    assert_eq!((severity(&plan, "listed"), plan.request().is_ok()), (Severity::Note, true));
+    facts.listed = Ok(word_of(36, None));
+    assert!(plan_of(&facts, &wish(Policy::Dac(40)), would(&[])).request().is_err(), "in doubt no");
+}
+
+#[test]
+fn local_records_that_nobody_understands_forbid_what_is_wider() {
+    let mut facts = facts(q35());
+    facts.listed = Err("/etc/iova/compat.d/x.toml:3: nonsense".into());
+    let plan = plan_of(&facts, &wish(Policy::Dac(40)), would(&[]));
+    assert!(plan.request().unwrap_err().to_string().contains("x.toml:3"));
+    assert!(plan_of(&facts, &wish(Policy::Cap(40)), would(&[])).request().is_ok());
+    let beyond = Wish { beyond_list: true, ..wish(Policy::Dac(40)) };
+    assert!(plan_of(&facts, &beyond, would(&[])).request().is_ok());
 }
 
 #[test]

@@ -9,6 +9,6 @@ mod entry;
 mod file;
 mod merge;
 
-pub(super) use entry::boot_id;
+pub(in crate::policy) use entry::boot_id;
 pub use entry::{Action, Entry, GapEntry, Identity, KernelEntry, ToolEntry, What};
 pub use file::{History, Past};

@@ -1,7 +1,7 @@
 //! Whether the module looks for the allocator where the running kernel has it.
 
 use super::Info;
-use crate::kernel::Btf;
+use crate::kernel::Types;
 
 /// What comparing the module with the kernel's BTF gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub enum Layout {
 impl Layout {
     /// Compares the offset of `iova_domain` in `struct iommu_dma_cookie` (`drivers/iommu/dma-iommu.c`, private to that
     /// file on all lines).
-    pub fn compare(info: &Info, btf: Option<&Btf>) -> Self {
+    pub fn compare(info: &Info, types: Option<&Types>) -> Self {
         let Some(module) = info.iovad_offset else { return Self::Unused };
-        match btf.and_then(|btf| btf.offset("iommu_dma_cookie.iovad")) {
+        match types.and_then(|types| types.offset("iommu_dma_cookie.iovad")) {
             None => Self::Unknown,
             Some(kernel) if kernel == module => Self::Agrees,
             Some(kernel) => Self::Differs { module, kernel },
@@ -49,7 +49,7 @@ mod tests {
             lease_max_ms: 1000,
             iovad_offset,
         };
-        let compare = |offset, line| Layout::compare(&info(offset), Some(&recorded(line)));
+        let compare = |offset, line| Layout::compare(&info(offset), Some(&recorded(line).into()));
         assert_eq!(compare(Some(8), "6.12"), Layout::Agrees);
         assert_eq!(compare(Some(8), "7.3"), Layout::Differs { module: 8, kernel: 0 });
         assert_eq!(compare(Some(0), "7.3"), Layout::Agrees);

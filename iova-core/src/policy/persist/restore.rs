@@ -1,6 +1,7 @@
 //! What happens at boot.
 
 use super::{MAX_TRIES, PersistError, Saved, list};
+use crate::compat::{List, check_one};
 use crate::kernel::Root;
 use crate::policy::history::{Action, Entry, History, Identity, ToolEntry, boot_id};
 use crate::policy::module::{self, ModuleError};
@@ -82,8 +83,27 @@ fn unfit(root: &Root, saved: &Saved) -> Option<String> {
         Some(found) if found != *identity => Some(format!(
             "another device is there now ({found} instead of {identity}): forget it, or put the device back"
         )),
-        Some(_) => None,
+        Some(_) => quarantined(root, saved),
     }
+}
+
+/// A local record of the compatibility list is the administrator's word, and may be younger than the confirmation. What
+/// the shipped list says was overruled when the policy was tried.
+fn quarantined(root: &Root, saved: &Saved) -> Option<String> {
+    let Policy::Dac(width) = saved.policy else { return None };
+    let local = match List::local(root) {
+        Ok(local) => local,
+        Err(complaints) => {
+            let first = complaints.first().map(ToString::to_string).unwrap_or_default();
+            return Some(format!(
+                "the local records can't be used ({first}): mend them, see `iova compat lint`"
+            ));
+        }
+    };
+    let cap = check_one(root, &local, &saved.device.to_string())?.cap.filter(|&cap| cap < width)?;
+    Some(format!(
+        "a local record caps it at {cap} bits (`iova compat check`): forget the policy, or remove the record"
+    ))
 }
 
 /// A history that can't be written must not keep a policy from being applied.

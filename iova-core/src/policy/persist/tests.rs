@@ -162,6 +162,26 @@ fn the_second_try_may_succeed() {
 }
 
 #[test]
+fn a_quarantine_made_since_keeps_it_from_being_applied() {
+    let dir = persisted("local");
+    let record = |width: u8| {
+        format!(
+            "name = \"QEMU\"\nverdict = \"cap\"\nwidth = {width}\nfailure = \"unknown\"\nevidence = \"report\"\n\
+             note = \"Ours.\"\n[[match]]\ndevice = \"1b36:0010\"\n[[reference]]\nurl = \"https://example.org/1\"\n\
+             says = \"Ours.\"\nopened = true\n"
+        )
+    };
+    dir.file("etc/iova/compat.d/qemu.toml", &record(40));
+    assert!(matches!(boot(&dir, "b2"), Outcome::Applied), "it is within the cap");
+    for (id, text, why) in [("b3", record(36), "caps it at 36 bits"), ("b4", record(99), "qemu.toml:3")] {
+        boot_ok(&dir.state(), &dir.root()).unwrap();
+        dir.file("etc/iova/compat.d/qemu.toml", &text);
+        assert!(matches!(boot(&dir, id), Outcome::Skipped(said) if said.contains(why)), "{why}");
+        assert_eq!(written(&dir), "stock");
+    }
+}
+
+#[test]
 fn another_device_in_its_place_gets_nothing() {
     let dir = persisted("swapped");
     dir.file(&format!("sys/bus/pci/devices/{DEVICE}/subsystem_device"), "0x1234");

@@ -5,6 +5,8 @@ use std::fmt;
 use iova_common::policy::{self as abi, relation};
 use serde::{Deserialize, Serialize};
 
+use super::hex;
+
 /// How a faulting address relates to a live one (`enum iova_policy_relation`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -92,24 +94,6 @@ impl fmt::Display for Relation {
                 write!(f, "the mapped address {live:#x} with other bits (XOR {xor:#x})")
             }
         }
-    }
-}
-
-/// Addresses in JSON are strings: a number of 64 bits is more than most readers of JSON keep.
-mod hex {
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    use crate::kernel::root::parse_number;
-
-    // serde asks for a reference.
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde's `with` wants")]
-    pub(super) fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{value:#x}"))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        parse_number(&text).ok_or_else(|| D::Error::custom("not an address"))
     }
 }
 

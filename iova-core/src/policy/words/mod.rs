@@ -3,6 +3,8 @@
 mod bdf;
 mod cause;
 mod evidence;
+pub(crate) mod hex;
+pub(crate) mod hex_option;
 mod mechanisms;
 mod policy;
 mod refusal;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::kernel::btf::tests::recorded;
 use crate::kernel::kcore::tests::core_file;
-use crate::kernel::{Btf, Kernel, Root};
+use crate::kernel::{Kernel, Root, Types};
 
 pub(super) const BASE: u64 = 0xffff_8880_0000_0000;
 const CPUS: u64 = 2;
@@ -30,7 +30,7 @@ pub(super) struct Content {
 
 /// A kernel in memory.
 pub(super) struct Image {
-    pub(super) btf: Btf,
+    pub(super) btf: Types,
     line: &'static str,
     pub(super) memory: Vec<u8>,
     symbols: String,
@@ -38,7 +38,8 @@ pub(super) struct Image {
 
 impl Image {
     pub(super) fn new(line: &'static str, content: &Content) -> Self {
-        let mut image = Self { btf: recorded(line), line, memory: vec![0; 64], symbols: String::new() };
+        let mut image =
+            Self { btf: recorded(line).into(), line, memory: vec![0; 64], symbols: String::new() };
         image.build(content);
         image
     }

@@ -1,11 +1,16 @@
 //! What a whole Debian is asked about persisted policies, in one of a row of boots that share one disk.
 //!
-//! Two test units run it: `early` before boot-complete.target, `late` when everything is up. Which boot it is stands on
-//! the kernel's command line. In a boot that is to fail, `early` has the last word, and the machine restarts at once.
+//! Test units run it: `early` before boot-complete.target, `late` when everything is up, in some boots `files` before udev. Which
+//! boot it is stands on the kernel's command line. In a boot that is to fail, `early` has the last word, and the machine restarts
+//! at once. In a boot trial (`whodunit`), which goes through several boots by itself, `down` reports when the last of them ends.
 
+mod advice;
 mod checks;
+mod export;
+mod list;
 mod policy;
 mod system;
+mod whodunit;
 
 use std::process::Command;
 
@@ -30,21 +35,32 @@ fn run() -> Result<()> {
     let boot = boot.with_context(|| format!("the kernel's command line has no {PARAMETER}"))?;
     let fails = checks::fails(boot);
     match (std::env::args().nth(1).as_deref(), fails) {
+        (Some("edus"), _) => whodunit::work(),
+        (Some("down"), _) => whodunit::down(boot, &parameters),
+        (Some("late"), _) if boot == whodunit::BOOT => whodunit::begin(&parameters),
         (Some("early"), false) => policy::remember_mark(),
         (Some("early"), true) | (Some("late"), false) => {
             let channel = channel::open(job::CHANNEL)?;
             answer(&channel, boot)?;
             end(fails)
         }
+        (Some("files"), _) if boot == "capped" => list::install(),
+        (Some("files"), _) => advice::install(boot == "fleet"),
         (Some("late"), true) => bail!("a boot that should have failed went on"),
-        _ => bail!("say early or late"),
+        _ => bail!("say early, late, files, down or edus"),
     }
 }
 
 fn answer(channel: &Channel, boot: &str) -> Result<()> {
+    let all: Vec<(&str, &dyn Fn() -> Result<String>)> =
+        checks::of(boot)?.iter().map(|(name, check)| (*name, check as _)).collect();
+    answer_with(channel, boot, &all)
+}
+
+fn answer_with(channel: &Channel, boot: &str, all: &[(&str, &dyn Fn() -> Result<String>)]) -> Result<()> {
     send(channel, Kind::Started, &[])?;
     let mut code = 0;
-    for (name, check) in checks::of(boot)? {
+    for (name, check) in all {
         let line = match check() {
             Ok(remark) => format!("{remark}ok boot.{boot}.{name}\n"),
             Err(error) => {

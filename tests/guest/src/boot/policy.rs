@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::system::{UNITS, ask, journal, property, tell};
 
-const DEVICE: &str = "0000:00:04.0";
+pub(crate) const DEVICE: &str = "0000:00:04.0";
 const POLICY: &str = "dac:40";
 const FILE: &str = "/var/lib/iova/policies/0000:00:04.0.toml";
 /// The file as it was before boot-complete.target.

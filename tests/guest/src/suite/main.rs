@@ -5,7 +5,10 @@
 
 mod cliff;
 mod counts;
+mod crowd;
+mod export;
 mod fault;
+mod gate;
 mod lab;
 mod latency;
 mod load;
@@ -13,10 +16,12 @@ mod measure;
 mod nest;
 mod oracle;
 mod policy;
+mod record;
 mod robust;
 mod snapshot;
 mod top;
 mod variants;
+mod verify;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -50,10 +55,19 @@ const SUITES: &[Suite] = &[
     Suite { variant: "plain", tests: cliff::TESTS },
     Suite { variant: "plain", tests: robust::TESTS },
     Suite { variant: "plain", tests: top::TESTS },
+    Suite { variant: "plain", tests: record::TESTS },
+    Suite { variant: "plain", tests: export::TESTS },
     Suite { variant: "policy", tests: policy::TESTS },
+    Suite { variant: "advised", tests: policy::ADVISED },
     Suite { variant: "edu36", tests: policy::EDU },
     Suite { variant: "edu43", tests: policy::EDU },
     Suite { variant: "storm", tests: policy::STORM },
+    Suite { variant: "crowd", tests: crowd::TESTS },
+    Suite { variant: "icount", tests: gate::TESTS },
+    Suite { variant: "icount", tests: robust::ICOUNT },
+    Suite { variant: "verify", tests: verify::TESTS },
+    Suite { variant: "verify-seed", tests: verify::SEEDED },
+    Suite { variant: "cuts", tests: verify::CUTS },
     Suite { variant: "strict", tests: variants::STRICT },
     Suite { variant: "strict", tests: robust::STRICT },
     Suite { variant: "passthrough", tests: variants::PASSTHROUGH },
@@ -70,6 +84,11 @@ fn main() -> ExitCode {
         && option == "--hold-lease"
     {
         return ExitCode::from(u8::from(policy::hold_lease(number).is_err()));
+    }
+    if let [option, device] = &texts[..]
+        && option == "--edu-work"
+    {
+        return verify::edu_work(device);
     }
     let wanted = |name: &str| texts.is_empty() || texts.iter().any(|text| name.contains(text.as_str()));
     let variant = std::env::var("IOVA_LAB_VARIANT").unwrap_or_else(|_| "plain".into());

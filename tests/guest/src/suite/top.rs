@@ -38,7 +38,7 @@ impl Pty {
         Self::of_size(SIZE)
     }
 
-    fn of_size((rows, columns): (NonZeroU16, NonZeroU16)) -> Result<Self> {
+    pub(crate) fn of_size((rows, columns): (NonZeroU16, NonZeroU16)) -> Result<Self> {
         let (mut ours, mut theirs) = (-1, -1);
         let size = libc::winsize { ws_row: rows.get(), ws_col: columns.get(), ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: two places for descriptors, no name, no settings, and a size to read.
@@ -105,6 +105,16 @@ impl Pty {
 
     pub(crate) fn shows(&mut self, text: &str) -> Result<()> {
         self.until(text, |screen| screen.contains(text))
+    }
+
+    /// Reads all there is, without waiting for more.
+    pub(crate) fn take_all(&mut self) -> Result<()> {
+        let mut fd = libc::pollfd { fd: self.ours.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one entry.
+        while unsafe { libc::poll(&raw mut fd, 1, 0) } > 0 {
+            self.read()?;
+        }
+        Ok(())
     }
 
     /// True while a program has the screen to itself.
@@ -188,8 +198,14 @@ fn session() -> Result<Outcome> {
     pty.until("only the disk", |screen| screen.contains("nvme0n1") && !screen.contains("eth0"))?;
     pty.press("\r")?;
     pty.shows("space below 4 GiB, now")?;
-    pty.press("e")?;
-    pty.shows("are in ./iova-report-")?;
+    for (key, ending) in [("t", "txt"), ("j", "json"), ("h", "html"), ("r", "iova")] {
+        pty.press("e")?;
+        pty.shows("t text  j JSON  h HTML  r recording")?;
+        pty.press(key)?;
+        pty.until("where it is", |screen| {
+            screen.contains("are in ./iova-report-") && screen.contains(&format!(".{ending}"))
+        })?;
+    }
     pty.press("p")?;
     pty.shows("PAUSED")?;
     pty.quit(&mut child, before)?;

@@ -1,4 +1,4 @@
-//! The units of the guest: ours, the state disk's mount, and the two of the test.
+//! The units of the guest: ours, the state disk's mount, and those of the test.
 
 use std::fs;
 
@@ -53,20 +53,70 @@ ExecStart=/usr/bin/guest-boot late
 WantedBy=multi-user.target
 ";
 
+/// In some boots, before udev looks at any device.
+const FILES: &str = "\
+[Unit]
+Description=Test of files for udev: the compatibility list's, or those of advice
+DefaultDependencies=no
+ConditionKernelCommandLine=|iova.boot=capped
+ConditionKernelCommandLine=|iova.boot=advised
+ConditionKernelCommandLine=|iova.boot=fleet
+Before=systemd-udevd.service systemd-udev-trigger.service sysinit.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/guest-boot files
+
+[Install]
+WantedBy=sysinit.target
+";
+
+/// At the end of every boot, while the state disk is still mounted.
+const DOWN: &str = "\
+[Unit]
+Description=Test at the end of a boot
+ConditionKernelCommandLine=iova.boot=whodunit
+RequiresMountsFor=/var/lib/iova
+After=basic.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/busybox true
+ExecStop=/usr/bin/guest-boot down
+TimeoutStopSec=120
+
+[Install]
+WantedBy=multi-user.target
+";
+
 /// Wants a bus, or a terminal, or is slow, and is no part of the test.
 const MASKED: [&str; 3] = ["systemd-logind.service", "getty.target", "systemd-networkd-wait-online.service"];
 
+/// Enabled by the test: in the other boots its probes would be in the way.
+const BY_HAND: &str = "iova-export.";
+
 /// Adds and enables them.
 pub(super) fn add(archive: &mut Archive) -> Result<()> {
-    let own =
-        [("var-lib-iova.mount", STATE), ("iova-test-early.service", EARLY), ("iova-test-late.service", LATE)];
+    let own = [
+        ("var-lib-iova.mount", STATE),
+        ("iova-test-early.service", EARLY),
+        ("iova-test-late.service", LATE),
+        ("iova-test-files.service", FILES),
+        ("iova-test-down.service", DOWN),
+    ];
     for (name, text) in own {
         install(archive, name, text);
     }
     for file in fsx::files_below(&paths::root().join("dist/systemd"))? {
         let name = file.file_name().and_then(|name| name.to_str()).context("a unit without a name")?;
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        install(archive, name, &text);
+        if name.starts_with(BY_HAND) {
+            add_unit(archive, name, &text);
+        } else {
+            install(archive, name, &text);
+        }
     }
     for name in MASKED {
         archive.symlink(&format!("etc/systemd/system/{name}"), "/dev/null");
@@ -77,10 +127,14 @@ pub(super) fn add(archive: &mut Archive) -> Result<()> {
 
 /// As `systemctl enable` does.
 fn install(archive: &mut Archive, name: &str, text: &str) {
-    archive.file(&format!("{HOME}/{name}"), 0o644, text.as_bytes());
+    add_unit(archive, name, text);
     for link in links(name, text) {
         archive.symlink(&format!("etc/systemd/system/{link}"), &format!("/{HOME}/{name}"));
     }
+}
+
+fn add_unit(archive: &mut Archive, name: &str, text: &str) {
+    archive.file(&format!("{HOME}/{name}"), 0o644, text.as_bytes());
 }
 
 fn links(name: &str, text: &str) -> Vec<String> {

@@ -1,6 +1,5 @@
 //! `iova policy try`: change a policy, watch, and keep it only if somebody says so.
 
-mod aer;
 mod document;
 mod drain;
 mod keys;
@@ -17,6 +16,7 @@ pub(crate) use meter::Phase;
 pub(crate) use screen::View;
 pub(crate) use told::{Figures, Summary, Told};
 
+use super::aer::Aer;
 use super::door::{self, Door};
 use super::host::{self, Target};
 use super::journal::Journal;
@@ -29,7 +29,6 @@ use crate::render::renderer;
 use crate::session::{Child, Source as _};
 use crate::signals::{Signals, Wake};
 use crate::term::Term;
-use aer::Aer;
 use drain::Drain;
 use iova_core::finding::Severity;
 use iova_core::inventory::{Device, Inventory};
@@ -106,7 +105,12 @@ pub(super) fn run(args: &TryArgs, format: Format, term: Term, errors: Term) -> R
 
 fn plan(setting: &Setting<'_>, live: &mut Live) -> Result<Plan, Stop> {
     let Setting { args, device, inventory, control, .. } = setting;
-    let wish = Wish { flush: args.flush, whole: args.whole, ..Wish::new(&device.bdf, args.policy) };
+    let wish = Wish {
+        flush: args.flush,
+        whole: args.whole,
+        beyond_list: args.beyond_list,
+        ..Wish::new(&device.bdf, args.policy)
+    };
     let root = &live.kernel()?.root.clone();
     let facts = Facts::gather(root, inventory, &live.snapshot(), &wish);
     explain::plan(&facts, &wish, Some(control)).map_err(|error| host::stop_for(error, root, &device.bdf))
@@ -116,7 +120,9 @@ fn plan(setting: &Setting<'_>, live: &mut Live) -> Result<Plan, Stop> {
 pub(super) fn not_advisable(why: NotAdvisable, bdf: &str) -> Stop {
     match why {
         NotAdvisable::NotLoaded | NotAdvisable::NoAddress(_) => Stop::unusable(why),
-        NotAdvisable::Refused { .. } | NotAdvisable::NoWindow(_) => Stop::no(format!("{bdf}: {why}")),
+        NotAdvisable::Refused { .. } | NotAdvisable::Listed(_) | NotAdvisable::NoWindow(_) => {
+            Stop::no(format!("{bdf}: {why}"))
+        }
     }
 }
 
@@ -150,7 +156,7 @@ fn measure_before(setting: &Setting<'_>, live: &mut Live, screen: &mut Screen) -
         let next = end.min(Instant::now() + Duration::from_secs(1));
         match signals.wait(next) {
             Wake::Ended { .. } => return Err(Stop::no("interrupted before anything was changed")),
-            Wake::Child => {}
+            Wake::Child | Wake::Asked => {}
             Wake::Time => drop(meter.feed(live.sample()?)),
         }
         if Instant::now() >= end {

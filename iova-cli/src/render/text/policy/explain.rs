@@ -18,6 +18,9 @@ pub(in crate::render::text) fn write(page: &mut Page, explanation: &Explanation)
         Some(why) => page.wrapped(Style::Bad, "no: ", why),
         None => page.line(Style::Good, "it would be done; nothing was changed"),
     }
+    if let Some(listed) = &plan.listed {
+        page.wrapped(Style::Plain, "list: ", listed);
+    }
     list(page, "changes", &plan.changes);
     list(page, "what a revert leaves", &plan.lasting);
     if !plan.hazards.is_empty() {

@@ -18,7 +18,7 @@ use iova_core::policy::module::{Effective, State};
 use std::time::Duration;
 
 /// "00:04.0 nvme0n1".
-fn title(device: &Target) -> String {
+pub(super) fn title(device: &Target) -> String {
     match super::role(&device.functions, device.driver.as_deref()).as_str() {
         "-" => short(&device.bdf).to_owned(),
         role => format!("{} {role}", short(&device.bdf)),

@@ -5,6 +5,7 @@ use super::super::super::state::State;
 use super::super::super::theme::Role;
 use super::super::lines::{self, Line, line};
 use super::super::pen::{Pen, wrapped};
+use crate::render::items;
 use iova_core::metric::Unit;
 use iova_core::model::Incident;
 use iova_core::sample::What;
@@ -76,34 +77,10 @@ fn words(what: &Happened) -> (Role, String) {
 }
 
 fn incident_words(incident: &Incident) -> (Role, String) {
-    let size = sizes(incident.sizes);
-    match &incident.last {
-        What::SacFailed { .. } => (Role::Bad, format!("no room below 4 GiB for {size}")),
-        What::FellBack { addr, .. } => {
-            (Role::Warning, format!("no room below 4 GiB for {size}, went above it: {addr:#x}"))
-        }
-        What::AllocFailed { limit, .. } => (Role::Bad, format!("no address up to {limit:#x} for {size}")),
-        What::CacheFlush => (Role::Warning, "flushed the caches of all CPUs".to_owned()),
-        What::Fault { addr, reason, read, .. } => (Role::Bad, fault(*addr, *reason, *read)),
-        What::SlowCall { .. } | What::DeviceGone | What::DeviceNew => (Role::Dim, "-".to_owned()),
-    }
-}
-
-fn fault(addr: u64, reason: Option<u8>, read: Option<bool>) -> String {
-    let access = match read {
-        Some(true) => "a read",
-        Some(false) => "a write",
-        None => "an access",
+    let role = match &incident.last {
+        What::SacFailed { .. } | What::AllocFailed { .. } | What::Fault { .. } => Role::Bad,
+        What::FellBack { .. } | What::CacheFlush => Role::Warning,
+        What::SlowCall { .. } | What::DeviceGone | What::DeviceNew => Role::Dim,
     };
-    let reason = reason.map(|reason| format!(", reason {reason}")).unwrap_or_default();
-    format!("the IOMMU refused {access} at {addr:#x}{reason}")
-}
-
-fn sizes(sizes: Option<(u64, u64)>) -> String {
-    let bytes = |bytes: u64| Unit::Bytes.render(Some(bytes as f64));
-    match sizes {
-        None => "-".to_owned(),
-        Some((least, most)) if least == most => bytes(least),
-        Some((least, most)) => format!("{} to {}", bytes(least), bytes(most)),
-    }
+    (role, items::incident(&incident.last, incident.sizes))
 }

@@ -17,6 +17,9 @@ use iova_core::model::{Device, Domain, Report};
 /// From this width on, two columns stand side by side.
 const TWO_COLUMNS: u16 = 76;
 
+/// What was seen so many seconds ago is what is there now.
+const FRESH: f64 = 3.0;
+
 /// Says how far down it can be scrolled.
 pub(super) fn draw(state: &State, bdf: &str, pen: &mut Pen<'_>) -> usize {
     let row = state.moment().and_then(|moment| moment.row(bdf));
@@ -80,6 +83,19 @@ fn now<'a>(state: &'a State, bdf: &str) -> Option<Now<'a>> {
 /// The last ten to twenty seconds.
 fn lately<'a>(state: &'a State, bdf: &str) -> Option<Now<'a>> {
     Now::of(&state.history.newest.as_ref()?.lately, bdf)
+}
+
+/// How old the picture of a space is: on a busy host it is looked at now and then.
+fn seen(state: &State, domain: Option<&Domain>) -> String {
+    let newest = state.history.newest.as_ref().zip(domain);
+    let age = newest.map_or(0, |(step, domain)| step.ns.saturating_sub(domain.space.seen_ns));
+    let interval = newest.map_or(0.0, |(step, _)| step.interval.duration_s);
+    let seconds = age as f64 / 1e9;
+    let unknown = domain.is_none_or(|domain| domain.space.seen_ns == 0);
+    let age = Unit::Seconds.render(Some(seconds));
+    let when =
+        if unknown || seconds <= interval.max(FRESH) { "now".to_owned() } else { format!("{age} ago") };
+    format!("space below 4 GiB, {when}{}", not_then(state))
 }
 
 /// To be said of what is only known of now, while the screen shows the past.

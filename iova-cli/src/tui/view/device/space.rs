@@ -5,7 +5,7 @@ use super::super::super::theme::Role;
 use super::super::lines::{self, Line, line, paragraph};
 use super::super::pen::Pen;
 use super::super::strip::{self, UNREADABLE, readable};
-use super::{Now, TWO_COLUMNS, not_then, now};
+use super::{Now, TWO_COLUMNS, now, seen};
 use crate::render::bar::bar;
 use crate::render::items;
 use crate::render::low_map::LOW_END;
@@ -33,7 +33,7 @@ fn picture(state: &State, domain: &Domain, pen: &mut Pen<'_>) -> u16 {
     let (width, height) = (pen.width(), pen.height());
     // The lists below get what they need, if there is that much.
     let lines = (height / 9).max(height.saturating_sub(26) / 2).clamp(1, 8);
-    heading(state, lines, pen);
+    heading(state, domain, lines, pen);
     bounds(state, &mut pen.part(0, 1, width, 1));
     strip::map(&domain.space, state.window.range(), lines, true, &mut pen.part(0, 2, width, 2 * lines));
     strip::legend(2 + 2 * lines, pen);
@@ -54,12 +54,11 @@ fn lists(state: &State, now: &Now<'_>, domain: &Domain, pen: &mut Pen<'_>) -> us
     lower.max(lines::draw(&figures, state.scroll, &mut pen.part(left + 2, 0, width - left - 2, height)))
 }
 
-fn heading(state: &State, lines: u16, pen: &mut Pen<'_>) {
+fn heading(state: &State, domain: &Domain, lines: u16, pen: &mut Pen<'_>) {
     let window = state.window.range();
     let cells = u64::from(pen.width().max(1)) * u64::from(lines);
     let cell = Unit::Bytes.render(Some((window.end - window.start) as f64 / cells as f64));
-    let text =
-        format!("space below 4 GiB, now{}; a cell is {cell}, under it the longest gap", not_then(state));
+    let text = format!("{}; a cell is {cell}, under it the longest gap", seen(state, Some(domain)));
     pen.put(0, 0, Role::Strong, &text);
 }
 

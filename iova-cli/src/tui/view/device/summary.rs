@@ -8,7 +8,7 @@ use super::super::overview::pressure_role;
 use super::super::pen::Pen;
 use super::super::spark::{self, Spark};
 use super::super::{findings, heat, strip};
-use super::{Now, calls, events, not_then, now, span, timeline};
+use super::{Now, calls, events, now, seen, span, timeline};
 use crate::render::items;
 use iova_core::metric::Unit;
 
@@ -119,8 +119,9 @@ fn pressure(rows: &[Option<&Row>], pen: &mut Pen<'_>) {
 
 fn below_4g(state: &State, bdf: &str, pen: &mut Pen<'_>) {
     let (width, height) = (pen.width(), pen.height());
-    let x = pen.put(0, 0, Role::Strong, &format!("space below 4 GiB, now{}", not_then(state)));
     let now = now(state, bdf);
+    let domain = now.as_ref().and_then(|now| now.domain);
+    let x = pen.put(0, 0, Role::Strong, &seen(state, domain));
     if let Some(now) = &now {
         let sizes: Vec<_> = sizes(now).into_iter().take(4).collect();
         let text = format!("sizes: {}", sizes.join("  "));

@@ -26,7 +26,8 @@ pub(super) fn there_and_back() -> Result<Outcome> {
     device::module()?;
     let stock = NVME.shows()?;
     let io = disk::Load::start(THREADS);
-    ensure!(Landed::now(NVME, "1s")?.all_low(), "the disk has high addresses to begin with");
+    let before = Landed::now(NVME, "1s")?;
+    ensure!(before.all_low(), "to begin with, {before}");
 
     let trial = Trial::start(DISK, POLICY, &["--flush", "--keep-if-ok"])?;
     eventually_high()?;
@@ -44,13 +45,14 @@ pub(super) fn there_and_back() -> Result<Outcome> {
     );
     ensure!(NVME.get("policy")? == POLICY, "kept, but the policy is {}", NVME.get("policy")?);
     ensure!(NVME.get("effective")?.ends_with("40"), "in effect is {}", NVME.get("effective")?);
-    ensure!(Landed::now(NVME, "1s")?.all_high(), "kept, but there are low addresses again");
+    let kept = Landed::now(NVME, "1s")?;
+    ensure!(kept.all_high(), "kept, but {kept}");
 
     println!("# shown as {}", tool::show(NVME)?);
 
     tool::policy(&["revert", DISK])?.code(0)?;
     let after = Landed::now(NVME, "2s")?;
-    ensure!(after.all_low(), "{} of {} allocations are still high after revert", after.high, after.count);
+    ensure!(after.all_low(), "after revert, {after}");
     ensure!(NVME.shows()? == stock, "{stock}; after revert {}", NVME.shows()?);
     io.stop()?.is_clean()?;
     Ok(Outcome::Passed)
@@ -65,7 +67,7 @@ fn eventually_high() -> Result<()> {
             println!("# {} allocations, all high, after {} looks", landed.count, seen.len());
             return Ok(());
         }
-        seen.push(format!("{} of {}", landed.high, landed.count));
+        seen.push(landed.to_string());
     }
     anyhow::bail!("never all high, but {}", seen.join(", "))
 }
@@ -98,7 +100,7 @@ pub(super) fn killed() -> Result<Outcome> {
     ensure!(NVME.shows()? == stock, "{stock}; after SIGKILL {}", NVME.shows()?);
     drop(trial.end());
     let after = Landed::now(NVME, "1s")?;
-    ensure!(after.all_low(), "{} of {} allocations are still high", after.high, after.count);
+    ensure!(after.all_low(), "after all that, {after}");
     io.stop()?.is_clean()?;
     cause_is(iova_common::policy::cause::CLOSED)
 }

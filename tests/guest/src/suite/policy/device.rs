@@ -9,45 +9,45 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 /// Nothing here takes a tenth of it, even on a busy machine.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) const NIC: Device = Device("0000:00:03.0");
-pub(super) const NVME: Device = Device("0000:00:04.0");
-pub(super) const EDU: Device = Device(crate::load::EDU);
-pub(super) const SATA: Device = Device(crate::load::SATA);
+pub(crate) const NIC: Device = Device("0000:00:03.0");
+pub(crate) const NVME: Device = Device("0000:00:04.0");
+pub(crate) const EDU: Device = Device(crate::load::EDU);
+pub(crate) const SATA: Device = Device(crate::load::SATA);
 
 /// A PCI device by its address.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Device(pub(super) &'static str);
+pub(crate) struct Device(pub(crate) &'static str);
 
 impl Device {
-    pub(super) fn path(self, name: &str) -> PathBuf {
+    pub(crate) fn path(self, name: &str) -> PathBuf {
         Path::new("/sys/bus/pci/devices").join(self.0).join(name)
     }
 
-    pub(super) fn has_group(self) -> bool {
+    pub(crate) fn has_group(self) -> bool {
         self.path("iova_policy").is_dir()
     }
 
     /// An attribute of the group, without its newline.
-    pub(super) fn get(self, name: &str) -> Result<String> {
+    pub(crate) fn get(self, name: &str) -> Result<String> {
         let path = self.path("iova_policy").join(name);
         let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         Ok(text.trim_end().to_owned())
     }
 
-    pub(super) fn set(self, name: &str, value: &str) -> io::Result<()> {
+    pub(crate) fn set(self, name: &str, value: &str) -> io::Result<()> {
         fs::write(self.path("iova_policy").join(name), value)
     }
 
     /// [`Device::set`] where it has to succeed.
-    pub(super) fn must(self, name: &str, value: &str) -> Result<()> {
+    pub(crate) fn must(self, name: &str, value: &str) -> Result<()> {
         let state = || self.get("state").unwrap_or_default();
         self.set(name, value).with_context(|| format!("{} {name} = {value} ({})", self.0, state()))
     }
 
     /// Demands an error of a write.
-    pub(super) fn refuses(self, name: &str, value: &str, errno: i32) -> Result<()> {
+    pub(crate) fn refuses(self, name: &str, value: &str, errno: i32) -> Result<()> {
         match self.set(name, value) {
             Ok(()) => anyhow::bail!("{}: {name} took {value:?}", self.0),
             Err(error) => ensure!(
@@ -59,12 +59,12 @@ impl Device {
         Ok(())
     }
 
-    pub(super) fn generation(self) -> Result<u64> {
+    pub(crate) fn generation(self) -> Result<u64> {
         Ok(self.get("generation")?.parse()?)
     }
 
     /// Everything that a user sees of its policy, for comparing.
-    pub(super) fn shows(self) -> Result<String> {
+    pub(crate) fn shows(self) -> Result<String> {
         let names = ["policy", "cap", "effective", "state"];
         Ok(names
             .map(|name| Ok(format!("{name} {}", self.get(name)?)))
@@ -74,7 +74,7 @@ impl Device {
     }
 
     /// Waits for an attribute to become so, and says how long that took.
-    pub(super) fn until(self, name: &str, so: impl Fn(&str) -> bool, patience: Duration) -> Result<Duration> {
+    pub(crate) fn until(self, name: &str, so: impl Fn(&str) -> bool, patience: Duration) -> Result<Duration> {
         let start = Instant::now();
         loop {
             let value = self.get(name)?;
@@ -87,13 +87,13 @@ impl Device {
     }
 
     /// The driver that is bound to it.
-    pub(super) fn driver(self) -> Option<String> {
+    pub(crate) fn driver(self) -> Option<String> {
         let link = fs::read_link(self.path("driver")).ok()?;
         Some(link.file_name()?.to_str()?.to_owned())
     }
 
     /// Binds a driver that would not come by itself.
-    pub(super) fn bind(self, driver: &str) -> Result<()> {
+    pub(crate) fn bind(self, driver: &str) -> Result<()> {
         fs::write(self.path("driver_override"), driver)?;
         fs::write("/sys/bus/pci/drivers_probe", self.0)?;
         ensure!(self.driver().as_deref() == Some(driver), "{driver} did not bind to {}", self.0);
@@ -101,7 +101,7 @@ impl Device {
     }
 
     /// Takes it away from its driver, if it has one.
-    pub(super) fn unbind(self) -> Result<()> {
+    pub(crate) fn unbind(self) -> Result<()> {
         if self.driver().is_some() {
             fs::write(self.path("driver/unbind"), self.0)?;
         }
@@ -111,7 +111,7 @@ impl Device {
     }
 
     /// Makes its IOMMU domain a new one, which begins with the stock policy and nothing allocated.
-    pub(super) fn replug(self) -> Result<()> {
+    pub(crate) fn replug(self) -> Result<()> {
         fs::write(self.path("remove"), "1")?;
         ensure!(!self.path("").exists(), "{} is still there", self.0);
         fs::write("/sys/bus/pci/rescan", "1")?;
@@ -124,7 +124,7 @@ impl Device {
     }
 
     /// As the ioctls name it.
-    pub(super) fn number(self) -> u32 {
+    pub(crate) fn number(self) -> u32 {
         let part = |text: &str| u32::from_str_radix(text, 16).unwrap_or(u32::MAX);
         let (domain, bus, slot) = (part(&self.0[..4]), part(&self.0[5..7]), part(&self.0[8..10]));
         domain << 16 | bus << 8 | slot << 3 | part(&self.0[11..])
@@ -132,7 +132,7 @@ impl Device {
 }
 
 /// The module, with every device as it is without: whatever a test before has left.
-pub(super) fn module() -> Result<()> {
+pub(crate) fn module() -> Result<()> {
     modprobe("iova_policy")?;
     for device in [NIC, NVME, EDU, SATA] {
         device.must("state", "idle")?;
@@ -142,21 +142,21 @@ pub(super) fn module() -> Result<()> {
 }
 
 /// Loads one of our modules.
-pub(super) fn modprobe(module: &str) -> Result<()> {
+pub(crate) fn modprobe(module: &str) -> Result<()> {
     busybox(&["modprobe", module])?;
     ensure!(is_loaded(module), "{module} is not loaded");
     Ok(())
 }
 
 /// Unloads one.
-pub(super) fn rmmod(module: &str) -> Result<()> {
+pub(crate) fn rmmod(module: &str) -> Result<()> {
     if is_loaded(module) {
         busybox(&["rmmod", module])?;
     }
     Ok(())
 }
 
-pub(super) fn is_loaded(module: &str) -> bool {
+pub(crate) fn is_loaded(module: &str) -> bool {
     Path::new("/sys/module").join(module).join("initstate").exists()
 }
 

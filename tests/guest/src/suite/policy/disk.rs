@@ -10,9 +10,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use iova_guest::random::Random;
 
 use super::device::PATIENCE;
-use super::random::Random;
 use crate::Outcome;
 
 const DISK: &str = "/dev/nvme0n1";

@@ -4,12 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+pub(crate) use iova_guest::edu::{BYTES, ask, number};
 
 use super::device::{self, EDU};
-
-const MODULE: &str = "/dev/iova_edu";
-/// How many bytes it writes at once. QEMU 7.2 refuses a whole page.
-pub(super) const BYTES: u64 = 2048;
 
 /// The device with its driver. Dropping this takes the driver away.
 pub(super) struct Edu(());
@@ -89,22 +86,4 @@ fn domain(kind: &str) -> Result<()> {
 fn is_writable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o200 != 0)
-}
-
-fn ask(command: &str) -> Result<String> {
-    let result = fs::write(MODULE, command);
-    let answer = fs::read_to_string(MODULE).with_context(|| format!("reading {MODULE}"))?;
-    result.with_context(|| format!("{command}: {}", answer.trim().replace('\n', " ")))?;
-    Ok(answer)
-}
-
-fn number(answer: &str, key: &str) -> Result<u64> {
-    let mut lines = answer.lines().filter_map(|line| line.split_once('='));
-    let found = lines.find(|(name, _)| *name == key);
-    let (_, text) = found.with_context(|| format!("iova_edu says nothing of {key}: {answer}"))?;
-    match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    }
-    .with_context(|| format!("{key}={text}"))
 }

@@ -6,10 +6,10 @@ use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result, ensure};
 use iova_common::policy::{self as abi, Abort, Flush, Lease, Stage};
+use iova_guest::random::Random;
 
 use super::device::{self, Device, EDU, NVME};
 use super::lease::CONTROL;
-use super::random::Random;
 use crate::Outcome;
 
 const REQUESTS: usize = 80_000;

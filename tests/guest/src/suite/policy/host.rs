@@ -8,7 +8,7 @@ fn is(name: &str, value: &str) -> bool {
 }
 
 /// QEMU's AMD-Vi blocks a write to an address that is not mapped, but tells nobody.
-pub(super) fn reports_faults() -> bool {
+pub(crate) fn reports_faults() -> bool {
     !is("IOVA_LAB_IOMMU", "amd")
 }
 

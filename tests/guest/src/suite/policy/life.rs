@@ -71,7 +71,7 @@ fn all_high() -> Result<()> {
     let io = disk::Load::start(2);
     let landed = Landed::now(NVME, "1s")?;
     io.stop()?.is_clean()?;
-    ensure!(landed.all_high(), "applied before the driver, but {} of {} are high", landed.high, landed.count);
+    ensure!(landed.all_high(), "applied before the driver, but {landed}");
     Ok(())
 }
 

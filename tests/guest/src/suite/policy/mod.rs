@@ -1,18 +1,18 @@
 //! The control interface: the module iova_policy and `iova policy`, judged by what the kernel then does.
 
 mod abi;
+mod advise;
 mod attempt;
 mod cap;
 mod cliff;
-mod device;
+pub(crate) mod device;
 mod disk;
-mod edu;
+pub(crate) mod edu;
 mod fuzz;
 mod guard;
-mod host;
+pub(crate) mod host;
 mod lease;
 mod life;
-mod random;
 mod screen;
 mod selfcheck;
 mod slab;
@@ -25,6 +25,10 @@ pub(crate) use self::lease::hold as hold_lease;
 use crate::Test;
 
 /// One boot has them all, in an order in which none spoils what a later one needs.
+/// In a boot with the option that was advised in the one before.
+pub(crate) const ADVISED: &[(&str, Test)] =
+    &[("policy_advise.boot_option_keeps_its_word", advise::boot_option_kept)];
+
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("policy_try.load_finds_a_wrong_block", disk::load_finds_a_wrong_block),
     ("policy_stock.addresses_are_the_same", stock::addresses),
@@ -40,6 +44,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("policy_cap.36_bits", cap::middle),
     ("policy_cap.43_bits", cap::high),
     ("policy_cliff.is_cured", cliff::cured),
+    ("policy_advise.keeps_its_word", advise::kept),
     ("policy_life.rebind", life::rebind),
     ("policy_life.removed_and_added", life::replugged),
     ("policy_life.unload", life::unload),

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use iova_common::policy::{Stage, kind};
+use iova_guest::random::Random;
 
 use super::device::{self, Device, EDU, NIC, NVME, PATIENCE, SATA};
 use super::lease::Control;
-use super::random::Random;
 use super::selfcheck;
 use super::slab;
 use crate::Outcome;

@@ -1,9 +1,11 @@
 //! `iova policy`, and `iova report` beside it as the independent witness.
 
+use std::time::Instant;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::device::Device;
+use super::device::{Device, PATIENCE};
 use crate::measure::{Report, known};
 use crate::robust::run::{Answer, Running, ask, iova};
 
@@ -50,8 +52,18 @@ pub(super) struct Landed {
 }
 
 impl Landed {
-    /// Asks `iova report`.
+    /// Asks `iova report`, again if there was nothing: a load may not have begun yet.
     pub(super) fn now(device: Device, seconds: &str) -> Result<Self> {
+        let start = Instant::now();
+        loop {
+            let landed = Self::once(device, seconds)?;
+            if landed.count > 0 || start.elapsed() > PATIENCE {
+                return Ok(landed);
+            }
+        }
+    }
+
+    fn once(device: Device, seconds: &str) -> Result<Self> {
         let report = Report::take(&["--duration", seconds, "--profile", "light", "--device", device.0])?;
         let device = report.device(device.0)?;
         let get = |name| known(device, name);
@@ -66,6 +78,12 @@ impl Landed {
     /// There were some, and none of them above 4 GiB.
     pub(super) fn all_low(&self) -> bool {
         self.count > 0 && self.high == 0
+    }
+}
+
+impl std::fmt::Display for Landed {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} of {} allocations are above 4 GiB, {} failed", self.high, self.count, self.failed)
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("robust.devices_removed_and_added", hotplug::removed_and_added),
 ];
 
+pub(crate) const ICOUNT: &[(&str, Test)] = &[("robust.first_sample_in_instructions", cost::instructions)];
+
 pub(crate) const STRICT: &[(&str, Test)] = &[("robust.strict", hosts::strict)];
 
 pub(crate) const PASSTHROUGH: &[(&str, Test)] = &[("robust.passthrough", hosts::passthrough)];

@@ -129,10 +129,22 @@ impl Running {
 
     /// Waits for a line on standard error.
     pub(crate) fn hear(&mut self, wanted: &str) -> Result<()> {
+        self.hear_one(wanted, |line| line.trim_end() == wanted, false)
+    }
+
+    /// Waits for a line on standard error that has this in it; it is kept for the answer.
+    pub(crate) fn hear_part(&mut self, wanted: &str) -> Result<()> {
+        self.hear_one(wanted, |line| line.contains(wanted), true)
+    }
+
+    fn hear_one(&mut self, wanted: &str, is_it: impl Fn(&str) -> bool, keep: bool) -> Result<()> {
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
             match self.stderr.recv_timeout(left) {
-                Ok(line) if line.trim_end() == wanted => return Ok(()),
+                Ok(line) if is_it(&line) => {
+                    self.heard.push_str(if keep { &line } else { "" });
+                    return Ok(());
+                }
                 Ok(line) => self.heard.push_str(&line),
                 Err(_) => {
                     let _ = self.child.kill();
@@ -192,7 +204,15 @@ impl Running {
         let stdout = String::from_utf8(stdout).context("the output is no UTF-8")?;
         ensure!(!self.heard.contains("panicked"), "it panicked: {}", self.heard);
         ensure!(!matches!(status.signal(), Some(libc::SIGABRT | libc::SIGSEGV)), "it crashed: {status}");
-        Ok(Answer { status, stdout, stderr: self.heard })
+        Ok(Answer { status, stdout, stderr: std::mem::take(&mut self.heard) })
+    }
+}
+
+/// A test that fails leaves nobody at work.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

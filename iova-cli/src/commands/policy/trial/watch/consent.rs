@@ -13,7 +13,7 @@ use std::time::Instant;
 impl Watch<'_> {
     pub(super) fn signal(&mut self) -> Result<Option<Verdict>, Stop> {
         match self.signals.wait(Instant::now()) {
-            Wake::Time => Ok(None),
+            Wake::Time | Wake::Asked => Ok(None),
             Wake::Child => {
                 let over = self.child.as_mut().is_some_and(Child::ended);
                 if over { self.command_over() } else { Ok(None) }

@@ -3,7 +3,6 @@
 mod consent;
 mod guard;
 
-use super::aer::Aer;
 use super::drain::Drain;
 use super::keys::Keys;
 use super::leash::Leash;
@@ -11,6 +10,7 @@ use super::meter::{Meter, Phase};
 use super::screen::{Screen, View};
 use super::verdict::{No, Verdict};
 use crate::commands::live::Live;
+use crate::commands::policy::aer::Aer;
 use crate::commands::policy::door::Door;
 use crate::exit::Stop;
 use crate::poll::{self, For};

@@ -1,0 +1,29 @@
+//! `iova verify`: devices whose width is known get exactly that found, honest ones pass, and whatever ends it early, all
+//! is put back.
+
+mod answer;
+mod cuts;
+mod disk;
+mod early;
+mod report;
+mod widths;
+
+pub(crate) use self::widths::edu_work;
+use crate::Test;
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("verify.conditions", early::conditions),
+    ("verify.every_width_is_found", widths::found),
+    ("verify.interrupted_and_resumed", early::interrupted),
+    ("verify.killed_and_closed", early::killed),
+    ("verify.the_network_card_is_honest", widths::network),
+    ("verify.the_disk_is_honest", disk::honest),
+    ("verify.reports_tell_nothing_of_the_host", report::nothing_of_the_host),
+    ("verify.only_the_scratch_partition_is_written", disk::scratch),
+];
+
+/// For guests whose edu devices are a seed's.
+pub(crate) const SEEDED: &[(&str, Test)] = &[("verify.every_width_is_found", widths::found)];
+
+/// For a row of guests whose power is cut.
+pub(crate) const CUTS: &[(&str, Test)] = &[("verify.cuts", cuts::after_a_cut)];
