@@ -294,6 +294,7 @@ int iovp_switch(struct iovp_dev *d, const struct iovp_setting *want, u8 cap,
 		const struct iovp_who *who, u32 cause,
 		enum iova_policy_refusal *refusal)
 {
+	bool cap_only = cause == IOVA_POLICY_C_CAP || cause == IOVA_POLICY_C_LIST;
 	struct iovp_target from, to;
 
 	*refusal = IOVA_POLICY_OK;
@@ -302,8 +303,7 @@ int iovp_switch(struct iovp_dev *d, const struct iovp_setting *want, u8 cap,
 	iovp_target(&from, &d->want, d->cap);
 	if (iovp_in_range(want)) {
 		iovp_target(&to, want, cap);
-		*refusal = iovp_check_early(d, cause == IOVA_POLICY_C_CAP ?
-					    &iovp_stock : want, &to);
+		*refusal = iovp_check_early(d, cap_only ? &iovp_stock : want, &to);
 	} else {
 		to = (struct iovp_target){ want->kind, want->width, 0 };
 		*refusal = IOVA_POLICY_R_WIDTH;
@@ -319,7 +319,7 @@ int iovp_switch(struct iovp_dev *d, const struct iovp_setting *want, u8 cap,
 		iovp_next_generation(d);
 		d->want = *want;
 		d->cap = cap;
-		if (cause != IOVA_POLICY_C_CAP)
+		if (!cap_only)
 			d->origin = *who;
 	}
 	iovp_tell(d, *refusal ? IOVA_POLICY_C_REFUSED : cause, *refusal, &from, &to,

@@ -141,6 +141,21 @@ static bool iovp_known(struct device *dev)
 	return d;
 }
 
+/* Before anybody knows the device: rules for udev find the cap there. */
+static void iovp_protect(struct iovp_dev *d)
+{
+	u8 cap = iovp_listed(d->pdev);
+	enum iova_policy_refusal refusal;
+	struct iovp_who who;
+
+	if (!cap)
+		return;
+	iovp_who_kernel(&who);
+	mutex_lock(&d->lock);
+	iovp_switch(d, &d->want, cap, &who, IOVA_POLICY_C_LIST, &refusal);
+	mutex_unlock(&d->lock);
+}
+
 /*
  * The caller has seen to it that no driver comes or goes meanwhile. @present: the
  * device was found on the bus.
@@ -170,6 +185,7 @@ static void iovp_add(struct device *dev, bool present)
 	spin_unlock(&iovp_devs_lock);
 	if (sysfs_create_group(&dev->kobj, &iovp_group))
 		dev_warn(dev, "iova_policy: no sysfs group\n");
+	iovp_protect(d);
 out:
 	mutex_unlock(&iovp_groups_lock);
 }

@@ -73,6 +73,7 @@ enum iova_policy_cause {
 	IOVA_POLICY_C_UNLOAD	= 14,	/* the module goes */
 	IOVA_POLICY_C_RELEASED	= 15,	/* "idle" written to sysfs "state": out of quarantine */
 	IOVA_POLICY_C_REFUSED	= 16,	/* asked for and refused; .refusal says why */
+	IOVA_POLICY_C_LIST	= 17,	/* cap of the module's own list */
 };
 
 /* How a faulting address relates to a live one: iova_policy_evidence.relation. */

@@ -284,6 +284,9 @@ int iovp_fill_take(struct iovp_fill *fill, struct iova_domain *space, u64 first,
 		   u64 last);
 void iovp_fill_release(struct iovp_fill *fill);
 
+/* list.c */
+u8 iovp_listed(struct pci_dev *pdev);
+
 /* sysfs.c */
 extern const struct attribute_group iovp_group;
 

@@ -107,6 +107,10 @@ static void iovp_uevent(struct iovp_dev *d, const struct iovp_who *who)
 	char *envp[4] = { policy, state, origin };
 	int n;
 
+	/* Whoever hears of the device at its addition finds all in sysfs. */
+	if (!iovp_device(d)->kobj.state_add_uevent_sent)
+		return;
+
 	n = scnprintf(policy, sizeof(policy), "IOVA_POLICY=");
 	iovp_print(policy + n, sizeof(policy) - n, d->want.kind, d->want.width);
 	n = scnprintf(state, sizeof(state), "IOVA_POLICY_STATE=");

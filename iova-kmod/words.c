@@ -48,6 +48,7 @@ static const char * const iovp_causes[] = {
 	[IOVA_POLICY_C_UNLOAD] = "unload",
 	[IOVA_POLICY_C_RELEASED] = "released",
 	[IOVA_POLICY_C_REFUSED] = "refused",
+	[IOVA_POLICY_C_LIST] = "list",
 };
 
 static const char * const iovp_relations[] = {

@@ -108,6 +108,8 @@ pub mod cause {
     pub const RELEASED: u32 = 15;
     /// Asked for and refused.
     pub const REFUSED: u32 = 16;
+    /// Cap of the module's own list.
+    pub const LIST: u32 = 17;
 }
 
 /// `enum iova_policy_relation`.

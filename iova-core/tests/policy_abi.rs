@@ -127,6 +127,7 @@ fn numbers() -> Vec<Pair> {
             ("UNLOAD", c::UNLOAD),
             ("RELEASED", c::RELEASED),
             ("REFUSED", c::REFUSED),
+            ("LIST", c::LIST),
         ],
     );
     use abi::relation as rel;

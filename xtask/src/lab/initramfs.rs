@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use iova_guest::{Job, job};
 
 use super::cpio::Archive;
+use super::listed;
 use super::modules::{self, Index};
 use super::spec::{GuestSpec, Io, Iommu};
 use super::terminal;
@@ -89,6 +90,10 @@ pub(crate) fn pack(kernel: &Kernel, spec: &GuestSpec, programs: &Programs) -> Re
             )?;
         }
         own_modules(&mut archive, kernel)?;
+        if spec.listed {
+            let built = listed::build(kernel, iova)?;
+            copy(&mut archive, &built, &format!("{}/{}", module_home(kernel), listed::PLACE), 0o644)?;
+        }
     }
     optional(&mut archive, Path::new(PCI_IDS), PCI_IDS)?;
     let config = format!("boot/config-{}", kernel.release);

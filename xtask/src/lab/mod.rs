@@ -9,6 +9,7 @@ mod cut;
 mod fds;
 mod initramfs;
 mod kmsg;
+mod listed;
 mod modules;
 mod pin;
 mod qemu;

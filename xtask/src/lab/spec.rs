@@ -92,6 +92,8 @@ pub(crate) struct GuestSpec {
     pub(crate) crowd: u8,
     /// More such devices: slot, from 8 to 30, and the bits that each keeps.
     pub(crate) more_edus: Vec<(u8, u64)>,
+    /// There is a second module iova_policy, whose list names QEMU's devices.
+    pub(crate) listed: bool,
     /// More kernel parameters.
     pub(crate) append: Vec<String>,
     /// The command.
@@ -131,6 +133,7 @@ impl GuestSpec {
             edu_mask: EDU_MASK,
             crowd: 0,
             more_edus: Vec::new(),
+            listed: false,
             append: Vec::new(),
             argv,
             env: Vec::new(),

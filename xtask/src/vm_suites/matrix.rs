@@ -216,7 +216,8 @@ impl Configuration {
     pub(crate) fn guest(self, argv: Vec<String>) -> GuestSpec {
         let mut spec = GuestSpec::new(self.line, self.iommu, argv);
         match self.variant {
-            Variant::Plain | Variant::Policy | Variant::Boot | Variant::Cuts => {}
+            Variant::Plain | Variant::Boot | Variant::Cuts => {}
+            Variant::Policy => spec.listed = true,
             Variant::Edu36 => spec.edu_mask = (1 << 36) - 1,
             Variant::Edu43 => spec.edu_mask = (1 << 43) - 1,
             // Poison, red zones, checks, and the origin of every object.
@@ -228,7 +229,7 @@ impl Configuration {
                 spec.pinned = false;
             }
             Variant::Icount => spec.icount = true,
-            Variant::Crowd => spec.crowd = CROWD,
+            Variant::Crowd => (spec.crowd, spec.listed) = (CROWD, true),
             Variant::Verify => spec.more_edus = SLOTS.zip(VERIFY_BITS.map(mask)).collect(),
             Variant::VerifySeed => spec.more_edus = seeded(verify_seed()),
             Variant::Whodunit => {

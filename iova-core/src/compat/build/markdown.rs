@@ -32,7 +32,14 @@ const FOOT: &str = "\
 rules write caps to the module `iova_policy`, if `/etc/iova/apply-caps` exists, when a device appears: before its driver is
 loaded, if that is a module. A driver that is built in or loaded already binds before any rule; for it, bind anew, or boot
 with a narrower range. A local hwdb file may quarantine a device (`ID_IOVA_QUARANTINE=36`) or let it use what is verified
-(`ID_IOVA_APPLY=1`). `--format c` is the caps as a table for kernel code, `--format json` everything.
+(`ID_IOVA_APPLY=1`).
+
+Where there is no udev, or not yet (an initramfs), the module keeps to the caps by itself: `--format c` makes
+`iova-kmod/iova_policy_list.h`, which is built into it and does nothing until the administrator enables it with
+`options iova_policy list=1` in `/etc/modprobe.d/`. Of this cap and one that a rule writes, the narrower counts. Local records
+are not in it, unless the module is built with a table of one's own (`--list DIR`).
+
+`--format json` is everything, for programs.
 
 ## Records from reports
 

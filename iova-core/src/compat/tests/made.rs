@@ -102,6 +102,12 @@ fn the_page_of_the_list_is_in_step() {
 }
 
 #[test]
+fn the_table_of_the_module_is_in_step() {
+    let list = List::shipped();
+    same("../iova-kmod/iova_policy_list.h", &build::c(&list.records().collect::<Vec<_>>()));
+}
+
+#[test]
 fn the_list_has_no_complaint() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../compat");
     let records = lint_paths(&[dir]).unwrap_or_else(|complaints| {

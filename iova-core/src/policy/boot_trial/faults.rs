@@ -12,7 +12,7 @@
 //!
 //! All of them are rate limited, so what is found is a lower bound.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
@@ -47,28 +47,42 @@ pub struct Log {
 }
 
 /// Reads this boot's log, from its beginning on.
-///
-/// # Errors
-/// If `/dev/kmsg` can't be opened (CAP_SYSLOG).
-pub fn read(root: &Root) -> std::io::Result<Log> {
-    let mut file =
-        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(root.path("dev/kmsg"))?;
-    let mut record = vec![0; RECORD];
-    let mut log = Log::default();
-    let mut first = true;
-    loop {
-        match file.read(&mut record) {
-            Ok(0) => return Ok(log),
-            Ok(length) => {
-                let text = String::from_utf8_lossy(&record[..length]);
-                log.is_cut |= std::mem::take(&mut first) && !begins(&text);
-                if log.faults.len() < MOST {
-                    log.faults.extend(parse(&text));
-                }
+pub struct Reader {
+    file: File,
+    record: Vec<u8>,
+    has_begun: bool,
+    log: Log,
+}
+
+impl Reader {
+    /// Nothing is read yet.
+    ///
+    /// # Errors
+    /// If `/dev/kmsg` can't be opened (CAP_SYSLOG).
+    pub fn open(root: &Root) -> std::io::Result<Self> {
+        let file =
+            OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(root.path("dev/kmsg"))?;
+        Ok(Self { file, record: vec![0; RECORD], has_begun: false, log: Log::default() })
+    }
+
+    /// The log until now.
+    pub fn log(&mut self) -> &Log {
+        loop {
+            match self.file.read(&mut self.record) {
+                Ok(0) => return &self.log,
+                Ok(length) => self.take(length),
+                Err(error) if error.raw_os_error() == Some(libc::EPIPE) => self.log.is_cut = true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return &self.log,
             }
-            Err(error) if error.raw_os_error() == Some(libc::EPIPE) => log.is_cut = true,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => return Ok(log),
+        }
+    }
+
+    fn take(&mut self, length: usize) {
+        let text = String::from_utf8_lossy(&self.record[..length]);
+        self.log.is_cut |= !std::mem::replace(&mut self.has_begun, true) && !begins(&text);
+        if self.log.faults.len() < MOST {
+            self.log.faults.extend(parse(&text));
         }
     }
 }

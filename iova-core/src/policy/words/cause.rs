@@ -40,6 +40,8 @@ pub enum Cause {
     Released,
     /// Asked for and refused.
     Refused,
+    /// Cap of the module's own list.
+    List,
     /// A cause of a later module.
     Other(u32),
 }
@@ -62,6 +64,7 @@ const TABLE: &[(Cause, u32, &str, &str)] = &[
     (Cause::Unload, number::UNLOAD, "unload", "the module was unloaded"),
     (Cause::Released, number::RELEASED, "released", "out of quarantine"),
     (Cause::Refused, number::REFUSED, "refused", "refused"),
+    (Cause::List, number::LIST, "list", "protective cap of the module's own list"),
 ];
 
 impl Cause {
@@ -123,7 +126,7 @@ mod tests {
 
     #[test]
     fn every_number_has_its_word() {
-        for raw in 1..=number::REFUSED {
+        for raw in 1..=number::LIST {
             let cause = Cause::from_number(raw);
             assert!(!matches!(cause, Cause::Other(_)), "{raw}");
             assert_eq!((cause.number(), cause.to_string().parse()), (raw, Ok(cause)));

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::load::Load;
+use crate::policy::device;
 use crate::robust::run::remark;
 use crate::top::Pty;
 use crate::{Outcome, Test};
 
-pub(crate) const TESTS: &[(&str, Test)] = &[("crowd.screen_stays_small", stays_small)];
+pub(crate) const TESTS: &[(&str, Test)] =
+    &[("crowd.list_knows_the_port_above", list_knows_the_port), ("crowd.screen_stays_small", stays_small)];
 
 /// Vendor and device of QEMU's edu.
 const ID: (&str, &str) = ("0x1234", "0x11e8");
@@ -28,6 +30,23 @@ const INTERVALS: u32 = 620;
 const INTERVAL: Duration = Duration::from_millis(250);
 /// For so many intervals, after as many others, nobody reads what the screen writes.
 const STUCK: u32 = 60;
+
+/// The list of tests/compat has one cap for an edu device, and a narrower one where it is behind a root port.
+fn list_knows_the_port() -> Result<Outcome> {
+    device::insert_listed(&["list=1"])?;
+    let caps: Vec<(String, String)> = busy_devices()?.into_iter().map(with_cap).collect::<Result<_>>()?;
+    device::rmmod("iova_policy")?;
+    let behind = caps.iter().filter(|(_, cap)| cap == "33").count();
+    let alone: Vec<_> = caps.iter().filter(|(_, cap)| cap == "36").map(|(bdf, _)| bdf.as_str()).collect();
+    ensure!(behind == COUNT - 1 && alone == [crate::load::EDU], "{caps:?}");
+    Ok(Outcome::Passed)
+}
+
+fn with_cap(bdf: String) -> Result<(String, String)> {
+    let path = format!("/sys/bus/pci/devices/{bdf}/iova_policy/cap");
+    let cap = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+    Ok((bdf, cap.trim().to_owned()))
+}
 
 fn stays_small() -> Result<Outcome> {
     let devices = busy_devices()?;

@@ -5,7 +5,7 @@ use super::Look;
 use crate::exit::Stop;
 use crate::signals::{Signals, Wake};
 use iova_core::inventory::{Device, Inventory};
-use iova_core::policy::boot_trial::faults::{self, Log};
+use iova_core::policy::boot_trial::faults::{LoggedFault, Log, Reader};
 use iova_core::policy::boot_trial::{Culprit, LeftOut, Plan, RoundOutcome};
 use iova_core::policy::classify::{LiveSet, classify};
 use iova_core::policy::history::Identity;
@@ -22,12 +22,13 @@ const AFTER: Duration = Duration::from_secs(3);
 /// Lets the machine work, and looks at it.
 pub(super) fn judge(look: &Look, plan: &mut Plan) -> Result<RoundOutcome, Stop> {
     let signals = Signals::block_for_trial().map_err(|error| Stop::internal(format!("signals: {error}")))?;
-    let failure = watch(look, plan, &signals)?;
-    let log = faults::read(&look.root).map_err(|error| {
+    let mut log = Reader::open(&look.root).map_err(|error| {
         Stop::unusable(format!("/dev/kmsg can't be read ({error}), so faults are not seen: run it as root"))
     })?;
+    let failure = watch(look, plan, &signals, &mut log)?;
+    let log = log.log();
     let missed: Vec<LeftOut> = chosen(plan).into_iter().filter_map(|bdf| missed(look, plan, bdf)).collect();
-    let outcome = conclude(look, plan, &log, failure, &missed);
+    let outcome = conclude(look, plan, log, failure, &missed);
     if let Some(round) = plan.open_round() {
         round.missed = missed;
         let cut = "the beginning of the kernel's log is gone: there may have been more faults (log_buf_len= makes room)";
@@ -41,7 +42,12 @@ fn chosen(plan: &mut Plan) -> Vec<Bdf> {
 }
 
 /// The command to its end, or the time. Why it failed, if it did.
-fn watch(look: &Look, plan: &mut Plan, signals: &Signals) -> Result<Option<String>, Stop> {
+fn watch(
+    look: &Look,
+    plan: &mut Plan,
+    signals: &Signals,
+    log: &mut Reader,
+) -> Result<Option<String>, Stop> {
     let length = Duration::from_millis(plan.watch_ms);
     let work = (!plan.command.is_empty())
         .then(|| Workload::new(Work::Command(plan.command.clone()), &look.root, "", 0).start(length, 0));
@@ -64,7 +70,7 @@ fn watch(look: &Look, plan: &mut Plan, signals: &Signals) -> Result<Option<Strin
         if over {
             return Ok(job.and_then(|job| job.result(false).failure));
         }
-        if job.is_none() && named.is_none() && is_named(look, plan) {
+        if job.is_none() && named.is_none() && is_named(look, plan, log.log()) {
             named = Some(Instant::now());
         }
         if named.is_some_and(|since| since.elapsed() > AFTER) {
@@ -73,10 +79,8 @@ fn watch(look: &Look, plan: &mut Plan, signals: &Signals) -> Result<Option<Strin
     }
 }
 
-fn is_named(look: &Look, plan: &mut Plan) -> bool {
-    let chosen = chosen(plan);
-    faults::read(&look.root)
-        .is_ok_and(|log| chosen.iter().any(|bdf| culprit(look, &look.inventory, &log, *bdf).is_ok()))
+fn is_named(look: &Look, plan: &mut Plan, log: &Log) -> bool {
+    chosen(plan).into_iter().any(|bdf| culprit(look, &look.inventory, log, bdf).is_ok())
 }
 
 /// Why a device did not have the full range in this boot; `None`: it had.
@@ -134,7 +138,7 @@ fn conclude(
 
 /// What the faults of a device say. `Err(true)`: it had some, and they say nothing.
 fn culprit(look: &Look, inventory: &Inventory, log: &Log, bdf: Bdf) -> Result<Culprit, bool> {
-    let mine = |fault: &&faults::LoggedFault| {
+    let mine = |fault: &&LoggedFault| {
         // Without a segment it can only be this one if no other segment has such an address.
         fault.bdf == bdf || fault.any_segment && fault.bdf.raw() & 0xffff == bdf.raw() & 0xffff
     };

@@ -43,7 +43,8 @@ fn capped(width: u32, pressure: &str) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn allocate(load: &Load, width: u32) -> Result<()> {
+/// So many that all kinds of addresses come, none of which may be above `width` bits.
+pub(super) fn allocate(load: &Load, width: u32) -> Result<()> {
     let (report, truth) = Report::around(load, "light", &format!("mtu from=4K to=8K count={HALF} keep=new"))?;
     let device = report.device(EDU.0)?;
     let (seen, failed) = (known(device, "alloc.count")?, known(device, "alloc.failed")?);
@@ -51,7 +52,7 @@ fn allocate(load: &Load, width: u32) -> Result<()> {
     ensure!(failed == 0 && truth.get("failed")? == 0, "{failed} allocations failed");
     let top = address(&truth, "top")?;
     println!(
-        "# cap:{width}: {seen} allocations, {} above 4 GiB, the highest ends at {top:#x}",
+        "# cap of {width}: {seen} allocations, {} above 4 GiB, the highest ends at {top:#x}",
         truth.get("high")?
     );
     ensure!(top < 1 << width, "an address above {width} bits: {top:#x}");

@@ -148,6 +148,13 @@ pub(crate) fn modprobe(module: &str) -> Result<()> {
     Ok(())
 }
 
+/// Loads the module whose list names QEMU's devices.
+pub(crate) fn insert_listed(parameters: &[&str]) -> Result<()> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let file = format!("/lib/modules/{}/extra/listed/iova_policy.ko", release.trim());
+    busybox(&[&["insmod", &file], parameters].concat())
+}
+
 /// Unloads one.
 pub(crate) fn rmmod(module: &str) -> Result<()> {
     if is_loaded(module) {

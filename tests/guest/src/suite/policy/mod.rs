@@ -13,6 +13,7 @@ mod guard;
 pub(crate) mod host;
 mod lease;
 mod life;
+mod listed;
 mod screen;
 mod selfcheck;
 mod slab;
@@ -43,6 +44,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("policy_cap.32_bits", cap::low),
     ("policy_cap.36_bits", cap::middle),
     ("policy_cap.43_bits", cap::high),
+    ("policy_list.caps_are_the_modules_own", listed::caps),
     ("policy_cliff.is_cured", cliff::cured),
     ("policy_advise.keeps_its_word", advise::kept),
     ("policy_life.rebind", life::rebind),
