@@ -64,7 +64,7 @@ fn replay_is_live() -> Result<Outcome> {
 fn killed() -> Result<Outcome> {
     let file = place("killed.iova")?;
     let running = Running::start(iova(&["record", "-o", &file, "--block", "2", "--interval", "200ms"]))?;
-    grows(&file, 4000)?;
+    while_written(&file, 2)?;
     running.signal(libc::SIGKILL);
     running.end()?;
     let info = info(&file)?;
@@ -75,11 +75,11 @@ fn killed() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Waits until a file has so many bytes.
-fn grows(file: &str, bytes: u64) -> Result<()> {
+/// Waits until a file that is being written holds so many samples.
+fn while_written(file: &str, samples: u64) -> Result<()> {
     let start = Instant::now();
-    while fs::metadata(file).map_or(0, |meta| meta.len()) < bytes {
-        ensure!(start.elapsed() < PATIENCE, "{file} does not grow");
+    while info(file).map_or(0, |info| info["samples"].as_u64().unwrap_or(0)) < samples {
+        ensure!(start.elapsed() < PATIENCE, "{file} does not get {samples} samples");
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(())
