@@ -33,6 +33,10 @@ struct iova_policy_listed {
 };
 ";
 
+/// Columns of the kernel's lines, and what a tab has more than one.
+const LINE: usize = 100;
+const TAB: usize = 7;
+
 /// The file.
 pub fn c(records: &[&Record]) -> String {
     let mut records = narrowest_last(records);
@@ -40,7 +44,7 @@ pub fn c(records: &[&Record]) -> String {
     records.reverse();
     let (mut bridges, mut table) = (String::new(), String::new());
     for record in records {
-        table += &format!("\t/*\n\t * {}\n\t * compat/{}.toml\n\t */\n", comment(&record.name), record.id);
+        table += &comment(record);
         for (index, it) in record.matches.iter().enumerate() {
             let ports = format!("iova_policy_{}_{index}", record.id.replace('-', "_"));
             if !it.bridge.is_empty() {
@@ -60,14 +64,10 @@ fn entry(record: &Record, it: &Match, ports: &str) -> String {
     let subsystem = it.subsystem.map_or("PCI_ANY_ID, PCI_ANY_ID".to_owned(), numbers);
     let (class, mask) = it.class.as_ref().map(class).unwrap_or_default();
     let (first, last) = it.revision.as_ref().map_or((0, u8::MAX), |range| (*range.start(), *range.end()));
-    let mut text =
-        format!("\t{{\n\t\t.id = {{ {}, {subsystem}, 0x{class:06x}, 0x{mask:06x} }},\n", numbers(it.device));
-    text += &format!("\t\t.cap = {},\n", record.width);
-    text += &format!("\t\t.first_revision = 0x{first:02x},\n\t\t.last_revision = 0x{last:02x},\n");
-    if !it.bridge.is_empty() {
-        text += &format!("\t\t.bridges = {ports},\n");
-    }
-    text + "\t},\n"
+    let class = if mask == 0 { "0, 0".to_owned() } else { format!("0x{class:06x}, 0x{mask:06x}") };
+    let bridges = if it.bridge.is_empty() { String::new() } else { format!(",\n\t  {ports}") };
+    let (devices, cap) = (numbers(it.device), record.width);
+    format!("\t{{ {{ {devices}, {subsystem}, {class} }}, {cap}, 0x{first:02x}, 0x{last:02x}{bridges} }},\n")
 }
 
 fn numbers(id: IdPattern) -> String {
@@ -86,6 +86,11 @@ fn class(prefix: &ClassPrefix) -> (u32, u32) {
     (value << missing, 0xff_ffff >> missing << missing)
 }
 
-fn comment(text: &str) -> String {
-    text.replace("*/", "* /")
+fn comment(record: &Record) -> String {
+    let name = record.name.replace("*/", "* /");
+    let line = format!("\t/* {name}: compat/{}.toml */\n", record.id);
+    if line.len() + TAB < LINE {
+        return line;
+    }
+    format!("\t/*\n\t * {name}\n\t * compat/{}.toml\n\t */\n", record.id)
 }

@@ -32,39 +32,13 @@ static const struct pci_device_id iova_policy_asmedia_b_0[] = {
 };
 
 static const struct iova_policy_listed iova_policy_list[] = {
-	/*
-	 * ASMedia ASM1061 SATA
-	 * compat/asmedia-b.toml
-	 */
-	{
-		.id = { 0x1b21, 0x0612, PCI_ANY_ID, PCI_ANY_ID, 0x000000, 0x000000 },
-		.cap = 36,
-		.first_revision = 0x00,
-		.last_revision = 0x0a,
-		.bridges = iova_policy_asmedia_b_0,
-	},
-	/*
-	 * ASMedia ASM1061 SATA
-	 * compat/asmedia-a.toml
-	 */
-	{
-		.id = { 0x1b21, 0x0612, PCI_ANY_ID, PCI_ANY_ID, 0x000000, 0x000000 },
-		.cap = 43,
-		.first_revision = 0x00,
-		.last_revision = 0xff,
-	},
-	{
-		.id = { 0x1b21, 0x0611, 0x1b21, 0x1060, 0x000000, 0x000000 },
-		.cap = 43,
-		.first_revision = 0x00,
-		.last_revision = 0xff,
-	},
-	{
-		.id = { 0x1106, PCI_ANY_ID, PCI_ANY_ID, PCI_ANY_ID, 0x060400, 0xffff00 },
-		.cap = 43,
-		.first_revision = 0x00,
-		.last_revision = 0xff,
-	},
+	/* ASMedia ASM1061 SATA: compat/asmedia-b.toml */
+	{ { 0x1b21, 0x0612, PCI_ANY_ID, PCI_ANY_ID, 0, 0 }, 36, 0x00, 0x0a,
+	  iova_policy_asmedia_b_0 },
+	/* ASMedia ASM1061 SATA: compat/asmedia-a.toml */
+	{ { 0x1b21, 0x0612, PCI_ANY_ID, PCI_ANY_ID, 0, 0 }, 43, 0x00, 0xff },
+	{ { 0x1b21, 0x0611, 0x1b21, 0x1060, 0, 0 }, 43, 0x00, 0xff },
+	{ { 0x1106, PCI_ANY_ID, PCI_ANY_ID, PCI_ANY_ID, 0x060400, 0xffff00 }, 43, 0x00, 0xff },
 };
 
 #endif

@@ -5,7 +5,7 @@ use super::Look;
 use crate::exit::Stop;
 use crate::signals::{Signals, Wake};
 use iova_core::inventory::{Device, Inventory};
-use iova_core::policy::boot_trial::faults::{LoggedFault, Log, Reader};
+use iova_core::policy::boot_trial::faults::{Log, LoggedFault, Reader};
 use iova_core::policy::boot_trial::{Culprit, LeftOut, Plan, RoundOutcome};
 use iova_core::policy::classify::{LiveSet, classify};
 use iova_core::policy::history::Identity;
@@ -42,12 +42,7 @@ fn chosen(plan: &mut Plan) -> Vec<Bdf> {
 }
 
 /// The command to its end, or the time. Why it failed, if it did.
-fn watch(
-    look: &Look,
-    plan: &mut Plan,
-    signals: &Signals,
-    log: &mut Reader,
-) -> Result<Option<String>, Stop> {
+fn watch(look: &Look, plan: &mut Plan, signals: &Signals, log: &mut Reader) -> Result<Option<String>, Stop> {
     let length = Duration::from_millis(plan.watch_ms);
     let work = (!plan.command.is_empty())
         .then(|| Workload::new(Work::Command(plan.command.clone()), &look.root, "", 0).start(length, 0));
