@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use super::device::{self, EDU};
 use super::{host, tool};
@@ -15,8 +15,7 @@ use crate::load::{Load, falls_back};
 /// As in [`crate::cliff`]: half of it large, and small enough frees below 4 GiB to keep the search in vain alive. The
 /// driver has the mask by then.
 const TRAFFIC: &str = "loop sizes=2M,256K count=40 burst=2 pause_us=20000 time";
-const FACTOR: f64 = 10.0;
-const TRIES: usize = 3;
+const FACTOR: f64 = 20.0;
 
 pub(super) fn cured() -> Result<Outcome> {
     let load = Load::new(EDU.0)?;
@@ -33,28 +32,15 @@ pub(super) fn cured() -> Result<Outcome> {
         words.push("--whole");
     }
     words.extend(["--", "/bin/busybox", "sleep", "6"]);
-    let result = trials(&words, &load);
+    let result = trial(&words, &load);
     load.clean()?;
     EDU.unbind()?;
     result
 }
 
-/// Until one shows the factor: an emulator that stands still makes single calls longer, never shorter, and the p99 of some
-/// hundred is made of few.
-fn trials(words: &[&str], load: &Load) -> Result<Outcome> {
-    let mut factors = Vec::new();
-    for _ in 0..TRIES {
-        let factor = trial(words, load)?;
-        if factor >= FACTOR {
-            return Ok(Outcome::Passed);
-        }
-        factors.push(factor);
-    }
-    bail!("p99 before is only so many times p99 under dac:40: {factors:.1?}")
-}
-
-/// By what factor large allocations are quicker under the policy, by p99.
-fn trial(words: &[&str], load: &Load) -> Result<f64> {
+/// Large allocations have to be quicker under the policy. Half of them were slow, so their p90 shows it. Their p99 has to fall, no
+/// more: of some hundred calls it is made of few, most likely those that an interrupt or the emulator held up.
+fn trial(words: &[&str], load: &Load) -> Result<Outcome> {
     let traffic = Traffic::start();
     let answer = tool::policy(words);
     traffic.stop()?;
@@ -64,17 +50,17 @@ fn trial(words: &[&str], load: &Load) -> Result<f64> {
     println!("# the trial says: {}, {}", said["outcome"], said["why"]);
     let large =
         |when: &str, figure: &str| tool::number(&said, &format!("/{when}/alloc/large_latency_ns/{figure}"));
-    println!(
-        "# p50 {} ns before, {} ns under dac:40, of {} and {}; map of 2 MiB back on stock: {} ns",
-        large("before", "p50")?,
-        large("after", "p50")?,
-        large("before", "samples")?,
-        large("after", "samples")?,
-        after.get("map_2097152_ns_p50")?
+    for figure in ["samples", "p50", "p90", "p99"] {
+        println!("# {figure}: {} before, {} under dac:40", large("before", figure)?, large("after", figure)?);
+    }
+    println!("# map of 2 MiB back on stock: {} ns", after.get("map_2097152_ns_p50")?);
+    let factor = |figure: &str| -> Result<f64> { Ok(large("before", figure)? / large("after", figure)?) };
+    let (slow_ones, slowest) = (factor("p90")?, factor("p99")?);
+    ensure!(
+        slow_ones >= FACTOR && slowest > 1.0,
+        "before it takes {slow_ones:.1} times as long (p90), {slowest:.1} (p99)"
     );
-    let (before, cured) = (large("before", "p99")?, large("after", "p99")?);
-    println!("# p99 {before} ns before, {cured} ns under dac:40");
-    Ok(before / cured)
+    Ok(Outcome::Passed)
 }
 
 /// The load module at work, one short command after the other.
