@@ -222,8 +222,9 @@ impl Configuration {
             Variant::Edu43 => spec.edu_mask = (1 << 43) - 1,
             // Poison, red zones, checks, and the origin of every object.
             //
-            // Not on one CPU of the host: there 6.1 was seen once to free the NVMe driver's doorbell buffers as pages that they are not
-            // (nvme_dbbuf_dma_free() in nvme_pci_free_ctrl(), from a worker, after the driver had gone), which nobody has looked into.
+            // Not on one CPU of the host: there the storm met a fault of 6.1's NVMe driver, which frees its doorbell buffers with the last
+            // reference to the controller, when the device may have no domain any more (nvme_pci_free_ctrl(), drivers/nvme/host/pci.c,
+            // 6.1.192). With no module of ours loaded the kernel dies if /dev/nvme0 is open while the device is removed, and then closed.
             Variant::Storm => {
                 spec.append.push("slub_debug=FZPU".into());
                 spec.pinned = false;
