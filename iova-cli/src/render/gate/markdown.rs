@@ -34,11 +34,7 @@ pub(super) fn document(outcome: &Outcome) -> String {
         table(&mut out, &good);
         out.push_str("\n</details>\n");
     }
-    let remarks = outcome.checks.iter().flat_map(|check| {
-        let place = format!("{} {}", words::subject(check), check.metric);
-        words::remarks(check).into_iter().map(move |remark| format!("{}: {remark}", place.trim()))
-    });
-    let notes: Vec<String> = outcome.notes.iter().cloned().chain(remarks).collect();
+    let notes = words::notes(outcome);
     if !notes.is_empty() {
         out.push('\n');
         notes.iter().for_each(|note| out.push_str(&format!("- {}\n", escape(note))));

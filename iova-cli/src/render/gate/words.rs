@@ -166,6 +166,15 @@ pub(crate) fn remarks(check: &Check) -> Vec<String> {
     check.outliers.iter().map(outlier).chain(check.notes.iter().cloned()).collect()
 }
 
+/// What is to be known about the whole, and about single checks.
+pub(crate) fn notes(outcome: &Outcome) -> Vec<String> {
+    let of_checks = outcome.checks.iter().flat_map(|check| {
+        let place = format!("{} {}", subject(check), check.metric);
+        remarks(check).into_iter().map(move |remark| format!("{}: {remark}", place.trim()))
+    });
+    outcome.notes.iter().cloned().chain(of_checks).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

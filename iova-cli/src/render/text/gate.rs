@@ -91,11 +91,7 @@ fn reasons(page: &mut Page, outcome: &Outcome) {
 }
 
 fn notes(page: &mut Page, outcome: &Outcome) {
-    let remarks = outcome.checks.iter().flat_map(|check| {
-        let place = format!("{} {}", words::subject(check), check.metric);
-        words::remarks(check).into_iter().map(move |remark| format!("{}: {remark}", place.trim()))
-    });
-    let notes: Vec<String> = outcome.notes.iter().cloned().chain(remarks).collect();
+    let notes = words::notes(outcome);
     if !notes.is_empty() {
         page.section("NOTES");
         notes.iter().for_each(|note| page.wrapped(Style::Plain, "", note));

@@ -3,11 +3,11 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::cliff::fragmented;
 use super::device::{self, EDU};
 use super::{host, tool};
 use crate::Outcome;
-use crate::cliff::fragment;
-use crate::load::{Load, falls_back};
+use crate::load::Load;
 use crate::robust::run::{ask, remark};
 
 /// As in [`super::cliff`], in short commands: whoever records starts them.
@@ -17,13 +17,10 @@ const BEFORE: &str = "/tmp/before.iova";
 const METRIC: &str = "alloc.latency_ns.mean";
 
 pub(super) fn kept() -> Result<Outcome> {
-    let load = Load::new(EDU.0)?;
-    if falls_back(&load)? {
-        return Ok(Outcome::Skipped("this kernel searches below 4 GiB in vain only once per device".into()));
-    }
-    device::module()?;
-    EDU.bind("iova_load")?;
-    fragment(&load)?;
+    let load = match fragmented()? {
+        Ok(load) => load,
+        Err(skipped) => return Ok(skipped),
+    };
     let before = advice(BEFORE)?;
     let of = |id: &str| before.iter().find(|advice| advice["id"] == id);
     if let Some(boot) = of("dac-boot") {
