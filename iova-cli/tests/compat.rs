@@ -90,7 +90,7 @@ fn build_writes_to_standard_output_a_file_or_a_directory() {
     let names = [
         ("hwdb", "60-iova-policy.hwdb", "ID_IOVA_WIDTH_MAX=43"),
         ("rules", "61-iova-policy.rules", "iova_policy/cap"),
-        ("c", "iova_policy_list.h", ".cap = 43"),
+        ("c", "iova_policy_list.h", ", 43, 0x00, 0xff },"),
         ("markdown", "compat.md", "| 43 |"),
         ("json", "compat.json", "\"width\": 43"),
     ];
