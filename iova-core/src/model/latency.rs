@@ -59,6 +59,17 @@ impl Latency {
             buckets: filled(histogram),
         }
     }
+
+    /// No more than what the quickest tenth of the calls took, ns: the lower edge of the bucket that it ends in.
+    pub fn quickest_tenth(&self) -> Option<u64> {
+        let rank = self.samples?.div_ceil(10);
+        let mut seen = 0;
+        let end = self.buckets.iter().find(|bucket| {
+            seen += bucket.count;
+            seen >= rank
+        });
+        end.map(|bucket| bucket.from_ns)
+    }
 }
 
 impl Latency {
@@ -128,6 +139,9 @@ mod tests {
             let error = (got.unwrap() as f64 - want).abs() / want;
             assert!(error <= 0.0625, "{got:?} for {want}");
         }
+        let tenth = latency.quickest_tenth().unwrap();
+        assert!((9_000..=10_000).contains(&tenth), "{tenth}");
+        assert_eq!(Latency::default().quickest_tenth(), None);
         assert_eq!(latency.max, Some(100_000));
         assert_eq!(latency.mean, Some(50_050));
         assert_eq!(latency.buckets.iter().map(|bucket| bucket.count).sum::<u64>(), 1000);
