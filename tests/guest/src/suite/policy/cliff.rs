@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::device::{self, EDU};
 use super::{host, tool};
@@ -16,6 +16,8 @@ use crate::load::{Load, falls_back};
 /// driver has the mask by then.
 const TRAFFIC: &str = "loop sizes=2M,256K count=40 burst=2 pause_us=20000 time";
 const FACTOR: f64 = 20.0;
+const TAIL_FACTOR: f64 = 10.0;
+const TRIES: usize = 3;
 
 /// The edu device under the stock policy, its space below 4 GiB in pieces; not where that does no harm.
 pub(super) fn fragmented() -> Result<Result<Load, Outcome>> {
@@ -42,15 +44,29 @@ pub(super) fn cured() -> Result<Outcome> {
         words.push("--whole");
     }
     words.extend(["--", "/bin/busybox", "sleep", "6"]);
-    let result = trial(&words, &load);
+    let result = trials(&words, &load);
     load.clean()?;
     EDU.unbind()?;
     result
 }
 
-/// Large allocations have to be quicker under the policy. Half of them were slow, so their p90 shows it. Their p99 has to fall, no
-/// more: of some hundred calls it is made of few, most likely those that an interrupt or the emulator held up.
-fn trial(words: &[&str], load: &Load) -> Result<Outcome> {
+/// Large allocations have to be quicker under the policy. Half of them were slow, so every trial's p90 shows it. Their p99 is made of
+/// few of some hundred calls, which an interrupt or the emulator only ever makes longer: one trial has to show it.
+fn trials(words: &[&str], load: &Load) -> Result<Outcome> {
+    let mut tails = Vec::new();
+    for _ in 0..TRIES {
+        let (slow_ones, slowest) = trial(words, load)?;
+        ensure!(slow_ones >= FACTOR, "before it takes {slow_ones:.1} times as long (p90)");
+        if slowest >= TAIL_FACTOR {
+            return Ok(Outcome::Passed);
+        }
+        tails.push(slowest);
+    }
+    bail!("before it takes only so many times as long (p99): {tails:.1?}")
+}
+
+/// By what factors p90 and p99 of large allocations are lower under the policy.
+fn trial(words: &[&str], load: &Load) -> Result<(f64, f64)> {
     let traffic = Traffic::start();
     let answer = tool::policy(words);
     traffic.stop()?;
@@ -65,12 +81,7 @@ fn trial(words: &[&str], load: &Load) -> Result<Outcome> {
     }
     println!("# map of 2 MiB back on stock: {} ns", after.get("map_2097152_ns_p50")?);
     let factor = |figure: &str| -> Result<f64> { Ok(large("before", figure)? / large("after", figure)?) };
-    let (slow_ones, slowest) = (factor("p90")?, factor("p99")?);
-    ensure!(
-        slow_ones >= FACTOR && slowest > 1.0,
-        "before it takes {slow_ones:.1} times as long (p90), {slowest:.1} (p99)"
-    );
-    Ok(Outcome::Passed)
+    Ok((factor("p90")?, factor("p99")?))
 }
 
 /// The load module at work, one short command after the other.
