@@ -31,6 +31,7 @@ pub struct Loader(EbpfLoader<'static>);
 impl Loader {
     /// A loader without the kernel's types.
     pub fn new() -> Self {
+        sys::keep_large_apart();
         let mut loader = EbpfLoader::new();
         loader.btf(None);
         sys::give_back_memory();
@@ -106,13 +107,20 @@ pub(super) fn attach(
     })
 }
 
-/// Type information of what we attach to, and of nothing else.
+/// Type information of what we attach to, and of nothing else. Its tables are large while they are made, so those of the
+/// kernel are given back before.
 fn types_of_hooks(kernel: &Kernel) -> Result<Btf, ProbeError> {
     // A tracepoint's arguments are the type of this typedef.
     let typedefs: Vec<String> = HOOKS.iter().map(|hook| format!("btf_trace_{}", hook.target)).collect();
     let names: Vec<&str> =
         HOOKS.iter().map(|hook| hook.target).chain(typedefs.iter().map(String::as_str)).collect();
-    Ok(Btf::parse(&kernel.btf.only(&names).unwrap_or_default(), Endianness::default())?)
+    let only = kernel.btf.only(&names).unwrap_or_default();
+    // What attaching asks of them is remembered.
+    for hook in HOOKS {
+        exists(kernel, hook);
+    }
+    kernel.btf.forget();
+    Ok(Btf::parse(&only, Endianness::default())?)
 }
 
 /// The kernel log, where an IOMMU of this host reports faults nowhere else.
