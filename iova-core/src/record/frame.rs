@@ -85,8 +85,12 @@ pub(super) fn header() -> [u8; HEAD] {
 /// Reads the first bytes of a file.
 pub(super) fn read_header(input: &mut impl Read) -> Result<(), RecordError> {
     let mut found = [0; HEAD];
-    fill(input, &mut found)?;
+    let got = fill(input, &mut found)?;
     let expected = header();
+    // Made, and not yet written to.
+    if got < HEAD && expected.starts_with(&found[..got]) {
+        return Err(RecordError::Empty);
+    }
     if found[..MAGIC.len()] != MAGIC {
         return Err(RecordError::NotOurs);
     }

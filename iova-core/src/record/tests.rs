@@ -115,7 +115,8 @@ fn other_files_are_refused_in_one_sentence() {
     newer[8] = 2;
     for (bad, says) in [
         (&b"{}"[..], "no recording"),
-        (b"", "no recording"),
+        (b"", "ends before its first"),
+        (&bytes[..5], "ends before its first"),
         (&bytes[..16], "ends before its first"),
         (&bytes[..40], "ends before its first"),
         (&newer, "version 2"),

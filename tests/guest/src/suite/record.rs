@@ -39,8 +39,9 @@ fn place(name: &str) -> Result<String> {
     Ok(path)
 }
 
+/// Beside a recorder, whose programs are in the kernel and stay there.
 fn info(path: &str) -> Result<Value> {
-    ask(&["record", "info", path, "--format", "json"])?.code(0)?.json()
+    Running::start(iova(&["record", "info", path, "--format", "json"]))?.end_beside()?.code(0)?.json()
 }
 
 fn replay_is_live() -> Result<Outcome> {

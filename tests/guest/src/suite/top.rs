@@ -72,7 +72,7 @@ impl Pty {
     }
 
     /// Starts it in a session of its own, with this terminal; `last` is for what is different.
-    fn start_with(&self, args: &[&str], last: impl FnOnce(&mut Command)) -> Result<Child> {
+    pub(crate) fn start_with(&self, args: &[&str], last: impl FnOnce(&mut Command)) -> Result<Child> {
         let end = || self.theirs.try_clone().map(Stdio::from);
         let mut command = Command::new("iova");
         command.args(args).env("TERM", "xterm-256color").env("LANG", "C.UTF-8");

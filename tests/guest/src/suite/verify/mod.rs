@@ -2,6 +2,7 @@
 //! is put back.
 
 mod answer;
+mod consent;
 mod cuts;
 mod disk;
 mod early;
@@ -19,6 +20,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("verify.the_network_card_is_honest", widths::network),
     ("verify.the_disk_is_honest", disk::honest),
     ("verify.reports_tell_nothing_of_the_host", report::nothing_of_the_host),
+    ("verify.a_report_is_written_after_a_yes", consent::a_yes_writes),
     ("verify.only_the_scratch_partition_is_written", disk::scratch),
 ];
 
