@@ -4,6 +4,7 @@ pub(crate) mod advise;
 pub(crate) mod compat;
 pub(crate) mod export;
 pub(crate) mod gate;
+pub(crate) mod generate;
 pub(crate) mod policy;
 pub(crate) mod record;
 pub(crate) mod verify;
@@ -159,6 +160,9 @@ pub(crate) enum Command {
     /// Prove how many address bits of a device really come through, on the path that it is on.
     #[command(after_long_help = verify::HELP)]
     Verify(verify::VerifyArgs),
+    /// Make manual pages and shell completions.
+    #[command(after_long_help = generate::HELP)]
+    Generate(generate::GenerateArgs),
 }
 
 /// Output format.

@@ -1,7 +1,7 @@
 //! `cargo xtask build`: the eBPF object, and around it the one static binary that runs on every kernel.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -47,6 +47,18 @@ pub(crate) fn run() -> Result<()> {
     let dist = dist()?;
     let size = fs::metadata(&dist)?.len() as f64 / f64::from(1 << 20);
     say(format_args!("{} ({size:.1} MiB)", dist.display()));
+    documents(&dist)
+}
+
+/// What packages have beside it, as the binary itself makes it: `man1/*.1`, and completions for shells.
+fn documents(dist: &Path) -> Result<()> {
+    for (what, dir) in
+        [("man", "man1"), ("bash", "completions"), ("zsh", "completions"), ("fish", "completions")]
+    {
+        let dir = dist.with_file_name(dir);
+        cmd::show(Command::new(dist).args(["generate", what, "--out"]).arg(dir))?;
+    }
+    say("manual pages and completions: man1 and completions beside it");
     Ok(())
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod devices;
 pub(crate) mod doctor;
 pub(crate) mod export;
 mod gate;
+mod generate;
 pub(crate) mod live;
 pub(crate) mod policy;
 mod record;
@@ -40,6 +41,7 @@ pub(crate) fn run(args: &Args) -> Exit {
         Command::Export(options) => export::run(options),
         Command::Compat(options) => compat::run(options, term),
         Command::Verify(options) => verify::run(options, term),
+        Command::Generate(options) => generate::run(options),
         Command::Policy(options) => policy::run(options, term, Term::detect_errors(args.ascii, args.color)),
     };
     result.unwrap_or_else(|Stop { exit, message }| {
