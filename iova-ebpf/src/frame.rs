@@ -42,6 +42,23 @@ impl Way for Frame {
     }
 }
 
+/// One open timed unmap.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Unmap {
+    /// The call.
+    timer: Timer,
+    /// Its device, so that the return need not find it again.
+    slot: u64,
+}
+
+impl Way for Unmap {
+    #[inline(always)]
+    fn timer(&mut self) -> &mut Timer {
+        &mut self.timer
+    }
+}
+
 /// What the inner functions saw during one allocation. The counts fit one word, so that the usual cases are one test.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
@@ -94,7 +111,7 @@ pub struct Frames {
     /// Open allocations.
     alloc: [Frame; WAYS],
     /// Open timed unmaps.
-    free: [Timer; WAYS],
+    free: [Unmap; WAYS],
     /// Open timed `dma_map` calls.
     map: [Timer; WAYS],
     /// Counts allocations, for sampling.
@@ -164,32 +181,49 @@ pub fn around<T>(ctx: *const T) -> Option<NonNull<Frame>> {
     None
 }
 
-/// Opens an unmap, if it is one to be timed.
+/// Opens an unmap of the device in `slot`, if it is one to be timed.
 #[inline(always)]
-pub fn open_free<T>(ctx: *const T, mask: u32) {
+pub fn open_free<T>(ctx: *const T, slot: u32, mask: u32) {
     let Some(frames) = mine() else { return };
     let frames = frames.as_ptr();
     if sampled(unsafe { &raw mut (*frames).free_seen }, mask) {
-        way::open(unsafe { &raw mut (*frames).free }.cast(), ctx);
+        let unmap = way::open(unsafe { &raw mut (*frames).free }.cast::<Unmap>(), ctx);
+        if !unmap.is_null() {
+            unsafe { (*unmap).slot = u64::from(slot) };
+        }
     }
 }
 
-/// Closes an unmap.
+/// Closes an unmap: the slot of its device and its duration, if it was open.
 #[inline(always)]
-pub fn close_free<T>(ctx: *const T) -> Option<u64> {
-    way::close(unsafe { &raw mut (*mine()?.as_ptr()).free }.cast(), ctx)
+pub fn close_free<T>(ctx: *const T) -> Option<(u32, u64)> {
+    let unmap = way::find(unsafe { &raw mut (*mine()?.as_ptr()).free }.cast::<Unmap>(), ctx);
+    if unmap.is_null() {
+        return None;
+    }
+    let unmap = unsafe { &mut *unmap };
+    let ns = unmap.timer.elapsed();
+    unmap.close();
+    Some((unmap.slot as u32, ns))
 }
 
 /// Opens a `dma_map` call.
 #[inline(always)]
 pub fn open_map<T>(ctx: *const T) {
     if let Some(frames) = mine() {
-        way::open(unsafe { &raw mut (*frames.as_ptr()).map }.cast(), ctx);
+        way::open(unsafe { &raw mut (*frames.as_ptr()).map }.cast::<Timer>(), ctx);
     }
 }
 
-/// Closes a `dma_map` call.
+/// Closes a `dma_map` call: its duration, if it was open.
 #[inline(always)]
 pub fn close_map<T>(ctx: *const T) -> Option<u64> {
-    way::close(unsafe { &raw mut (*mine()?.as_ptr()).map }.cast(), ctx)
+    let timer = way::find(unsafe { &raw mut (*mine()?.as_ptr()).map }.cast::<Timer>(), ctx);
+    if timer.is_null() {
+        return None;
+    }
+    let timer = unsafe { &mut *timer };
+    let ns = timer.elapsed();
+    timer.close();
+    Some(ns)
 }

@@ -27,7 +27,7 @@ fn enter<const TELL: bool>(ctx: *mut c_void, dev: Ptr, addr: impl FnOnce() -> u6
         call::send(Told { kind, dev: dev as u64, addr: addr(), limit: 0, size, ns: 0 });
     }
     if config!(free_latency) != 0 {
-        frame::open_free(ctx, config!(free_sample_mask));
+        frame::open_free(ctx, slot.number, config!(free_sample_mask));
     }
 }
 
@@ -48,14 +48,11 @@ fn two_step<const TELL: bool>(ctx: *mut c_void) -> i32 {
 
 #[inline(always)]
 fn exit(ctx: *mut c_void) {
-    let Some(ns) = frame::close_free(ctx) else { return };
-    if let Some(slot) = device::slot(arg_ptr(ctx, 0), || core::ptr::null()) {
-        let sampled = config!(free_sample_mask) != 0;
-        let latency =
-            if sampled { FREE_SAMPLES.get_ptr_mut(slot.number) } else { FREES.get_ptr_mut(slot.number) };
-        if let Some(latency) = latency {
-            hist::record(latency, ns);
-        }
+    let Some((slot, ns)) = frame::close_free(ctx) else { return };
+    let sampled = config!(free_sample_mask) != 0;
+    let latency = if sampled { FREE_SAMPLES.get_ptr_mut(slot) } else { FREES.get_ptr_mut(slot) };
+    if let Some(latency) = latency {
+        hist::record(latency, ns);
     }
 }
 

@@ -132,28 +132,16 @@ fn outdated(timer: &mut Timer) -> bool {
     now.wrapping_sub(timer.start) > STALE_NS
 }
 
-/// Opens a timed call.
+/// Opens a timed call. Its way, or null.
 #[inline(always)]
-pub fn open<T>(timers: *mut Timer, ctx: *const T) {
-    let timer = free_way(timers, ctx);
-    if timer.is_null() {
+pub fn open<W: Way, T>(ways: *mut W, ctx: *const T) -> *mut W {
+    let way = free_way(ways, ctx);
+    if way.is_null() {
         lost!(frames_lost);
-        return;
+        return way;
     }
-    unsafe {
-        (*timer).tag = ctx as u64;
-        (*timer).start = bpf_ktime_get_ns();
-    }
-}
-
-/// Closes a timed call: its duration, if it was open.
-#[inline(always)]
-pub fn close<T>(timers: *mut Timer, ctx: *const T) -> Option<u64> {
-    let timer = find(timers, ctx);
-    if timer.is_null() {
-        return None;
-    }
-    let ns = unsafe { (*timer).elapsed() };
-    unsafe { (*timer).tag = 0 };
-    Some(ns)
+    let timer = unsafe { (*way).timer() };
+    timer.tag = ctx as u64;
+    timer.start = unsafe { bpf_ktime_get_ns() };
+    way
 }
