@@ -22,8 +22,9 @@ pub(super) const SHARE: f64 = 0.018;
 pub(super) const LEAST_FOR_LOOKING: f64 = 0.001;
 /// They are never more frequent than this.
 const LOOKING_REST: Duration = Duration::from_millis(900);
-/// Nor less frequent than this: one that took long may have been stopped meanwhile.
-const LOOKING_MOST: Duration = Duration::from_secs(120);
+/// Nor less frequent than this, whatever it takes: beside live counters an older picture of the space misleads. (It binds
+/// only where a look takes over a third of a second, or counters alone the whole share: in an emulator.)
+const LOOKING_MOST: Duration = Duration::from_secs(20);
 
 /// What the source is asked for, besides an interval after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
