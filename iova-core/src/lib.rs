@@ -6,6 +6,7 @@
 //! use how wide addresses. Nothing in this crate knows a terminal.
 
 pub mod advise;
+mod bpf;
 pub mod compat;
 pub mod doctor;
 pub mod exposition;

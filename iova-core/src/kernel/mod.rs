@@ -100,7 +100,7 @@ impl Kernel {
             _ => KernelError::BtfUnreadable(error),
         })?;
         let btf = Types::of(Btf::parse(data)?, &root);
-        let symbols = Arc::new(Symbols::load(&root).map_err(KernelError::Symbols)?);
+        let symbols = Arc::new(Symbols::open(&root, &btf).map_err(KernelError::Symbols)?);
         let release = root.text("proc/sys/kernel/osrelease").unwrap_or_default();
         let lockdown = Lockdown::read(&root);
         Ok(Self { release, btf, symbols, root, lockdown, held: None })

@@ -20,6 +20,11 @@ impl Root {
         Self(path.into())
     }
 
+    /// True if this is the running system.
+    pub fn is_live(&self) -> bool {
+        self.0 == Path::new("/")
+    }
+
     /// `relative` ("sys/kernel/btf") below this root.
     pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.0.join(relative)

@@ -30,6 +30,7 @@ use aya::Ebpf;
 use aya::maps::MapError;
 use iova_common::config::Config;
 
+use crate::bpf;
 use crate::kernel::Kernel;
 use crate::sample::{Calls, Event, Sample};
 use hooks::Role;
@@ -142,7 +143,7 @@ pub enum ProbeError {
 pub fn try_tracing(kernel: &Kernel) -> std::io::Result<()> {
     let mut hooks = hooks::HOOKS.iter().filter(|hook| hook.role == Role::Alloc);
     let hook = hooks.find(|hook| kernel.hookable(hook.target));
-    hook.and_then(|hook| kernel.btf.function(hook.target)).map_or(Ok(()), sys::try_tracing)
+    hook.and_then(|hook| kernel.btf.function(hook.target)).map_or(Ok(()), bpf::try_tracing)
 }
 
 /// The attached programs and the running totals.

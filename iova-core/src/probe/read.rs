@@ -12,6 +12,7 @@ use super::hooks::{HOOKS, Role};
 use super::sum::{Counters, sum};
 use super::totals::{DevicesRead, DomainsRead, Measured};
 use super::{ProbeError, Profile, Tracer, events, sys};
+use crate::bpf;
 use crate::sample::{DomainCounters, Quality, Sample, Watched};
 
 /// Bytes read per call at most: a page of CPUs times devices, so that memory stays small on large machines.
@@ -27,11 +28,11 @@ pub(super) trait Values {
 
 impl Values for BorrowedFd<'_> {
     fn one(&self, index: u32, value: &mut [u64]) -> std::io::Result<()> {
-        sys::lookup(*self, index, value)
+        bpf::lookup(*self, index, value)
     }
 
     fn first(&self, keys: &mut [u32], values: &mut [u64]) -> std::io::Result<usize> {
-        sys::lookup_batch(*self, keys, values)
+        bpf::lookup_batch(*self, keys, values)
     }
 }
 
@@ -185,7 +186,7 @@ fn missed(ebpf: &Ebpf) -> BTreeMap<&'static str, u64> {
     let mut missed = BTreeMap::new();
     for (name, program) in ebpf.programs() {
         let Some(hook) = HOOKS.iter().find(|hook| hook.runs(name)) else { continue };
-        let Some(runs) = program.fd().ok().and_then(|fd| sys::recursion_misses(fd.as_fd())) else { continue };
+        let Some(runs) = program.fd().ok().and_then(|fd| bpf::recursion_misses(fd.as_fd())) else { continue };
         *missed.entry(hook.role.metric()).or_insert(0) += runs;
     }
     missed

@@ -9,7 +9,7 @@ use aya::Ebpf;
 use aya::sys::{Stats, enable_stats};
 
 use super::hooks::{HOOKS, Role};
-use super::sys;
+use crate::bpf;
 
 /// What was weighed.
 #[derive(Clone, Copy, Default)]
@@ -25,7 +25,7 @@ impl Weight {
     fn now(ebpf: &Ebpf) -> Self {
         let mut all = Self::default();
         for (name, program) in ebpf.programs() {
-            let Some(stats) = program.fd().ok().and_then(|fd| sys::run_stats(fd.as_fd())) else { continue };
+            let Some(stats) = program.fd().ok().and_then(|fd| bpf::run_stats(fd.as_fd())) else { continue };
             all.run_ns += stats.run_ns;
             // Each allocation runs one of these once.
             if HOOKS.iter().any(|hook| hook.runs(name) && hook.role == Role::Alloc) {
