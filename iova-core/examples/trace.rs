@@ -4,18 +4,17 @@ use std::time::{Duration, Instant};
 
 use iova_core::inventory::Inventory;
 use iova_core::kernel::Kernel;
-use iova_core::probe::{Extras, Loader, Profile, Tracer};
+use iova_core::probe::{Extras, Profile, Tracer};
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let profile: Profile = args.next().as_deref().unwrap_or("default").parse().map_err(anyhow::Error::msg)?;
     let seconds: u64 = args.next().as_deref().unwrap_or("3").parse()?;
     let begin = Instant::now();
-    let loader = Loader::new();
     let kernel = Kernel::load()?;
     let loaded = begin.elapsed();
     let watch = args.next().and_then(|word| Inventory::collect(Some(&kernel)).find(&word).ok()?.first()?.dev);
-    let mut tracer = Tracer::attach(loader, &kernel, profile, 16, Extras { watch, ..Extras::default() })?;
+    let mut tracer = Tracer::attach(&kernel, profile, 16, Extras { watch, ..Extras::default() })?;
     println!("kernel {:?}, attached {:?}", loaded, begin.elapsed());
     for skipped in tracer.skipped() {
         println!("skipped {} ({}): {}", skipped.hook, skipped.metric, skipped.why);

@@ -6,7 +6,7 @@ use iova_core::doctor::{self, State};
 use iova_core::inventory::Inventory;
 use iova_core::kernel::{Kernel, KernelError};
 use iova_core::model::{SacControl, Unknown};
-use iova_core::probe::{Extras, Loader, ProbeError, Profile, Tracer};
+use iova_core::probe::{Extras, ProbeError, Profile, Tracer};
 use iova_core::sample::{Calls, Event, Sample};
 use iova_core::snapshot::{self, Snapshot};
 use std::num::NonZeroU32;
@@ -15,7 +15,6 @@ use std::path::Path;
 
 /// The running kernel, and the probes once they are attached.
 pub(crate) struct Live {
-    loader: Option<Loader>,
     kernel: Result<Kernel, KernelError>,
     tracer: Option<Tracer>,
     /// One allocation or free in so many is wanted by itself.
@@ -25,9 +24,7 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn new() -> Result<Self, Stop> {
         mounted()?;
-        // In this order, for the sake of memory.
-        let loader = Some(Loader::new());
-        Ok(Self { loader, kernel: Kernel::load(), tracer: None, calls: None })
+        Ok(Self { kernel: Kernel::load(), tracer: None, calls: None })
     }
 
     /// Single allocations and frees as well, one in so many; to be said before anything is attached.
@@ -50,10 +47,9 @@ impl Live {
             // One measurement after the other (iova gate run): each counts from its own first reading.
             return Ok(());
         }
-        let loader = self.loader.take().unwrap_or_default();
         let kernel = self.kernel()?;
         let extras = Extras { watch, calls: self.calls };
-        let tracer = Tracer::attach(loader, kernel, profile, inventory.devices.len(), extras);
+        let tracer = Tracer::attach(kernel, profile, inventory.devices.len(), extras);
         let mut tracer = tracer.map_err(|error| match error {
             ProbeError::NotPermitted => not_permitted(kernel, inventory),
             error => probe_stop(error),

@@ -30,6 +30,7 @@ enum Question {
     ArrayLen(TypeId),
     IsPointer(TypeId),
     Function(String),
+    Typedef(String),
     Arguments(String),
     Enumerator(String, String),
 }
@@ -134,6 +135,11 @@ impl Types {
         self.number(Question::Function(name.to_owned()), |btf| btf.function(name))
     }
 
+    /// As [`Btf::typedef`].
+    pub fn typedef(&self, name: &str) -> Option<TypeId> {
+        self.number(Question::Typedef(name.to_owned()), |btf| btf.typedef(name))
+    }
+
     /// As [`Btf::has_function`].
     pub fn has_function(&self, name: &str) -> bool {
         self.function(name).is_some()
@@ -151,11 +157,6 @@ impl Types {
     pub fn enumerator(&self, enum_name: &str, value: &str) -> Option<u64> {
         let question = Question::Enumerator(enum_name.to_owned(), value.to_owned());
         self.numbers.get(question, |_| self.tables()?.enumerator(enum_name, value))
-    }
-
-    /// As [`Btf::only`].
-    pub fn only(&self, names: &[&str]) -> Option<Vec<u8>> {
-        Some(self.tables()?.only(names))
     }
 }
 

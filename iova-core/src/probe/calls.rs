@@ -41,7 +41,7 @@ pub(super) fn take(tracer: &mut Tracer) -> Result<Option<Calls>, ProbeError> {
 
 fn drain(tracer: &mut Tracer) -> Result<Vec<Call>, ProbeError> {
     let name = "CALLS";
-    let map = tracer.ebpf.map_mut(name).ok_or(ProbeError::NoObject)?;
+    let map = tracer.object.map_mut(name).ok_or(ProbeError::NoObject)?;
     let mut ring = RingBuf::try_from(map).map_err(|error| ProbeError::Map { name, error })?;
     let mut list = Vec::new();
     for _ in 0..MOST {

@@ -34,7 +34,7 @@ pub(super) fn peek(tracer: &mut Tracer) -> Result<Vec<Event>, ProbeError> {
 
 /// Descriptors that become readable when there is something to [`peek`] at.
 pub(super) fn descriptors(tracer: &Tracer) -> Vec<BorrowedFd<'_>> {
-    let ring = match tracer.ebpf.map("EVENTS") {
+    let ring = match tracer.object.map("EVENTS") {
         Some(Map::RingBuf(ring)) => Some(ring.fd().as_fd()),
         _ => None,
     };
@@ -43,7 +43,7 @@ pub(super) fn descriptors(tracer: &Tracer) -> Vec<BorrowedFd<'_>> {
 
 fn drain(tracer: &mut Tracer) -> Result<Read, ProbeError> {
     let name = "EVENTS";
-    let map = tracer.ebpf.map_mut(name).ok_or(ProbeError::NoObject)?;
+    let map = tracer.object.map_mut(name).ok_or(ProbeError::NoObject)?;
     let mut ring = RingBuf::try_from(map).map_err(|error| ProbeError::Map { name, error })?;
     let mut raw = Vec::new();
     while let Some(item) = ring.next() {
@@ -93,7 +93,7 @@ fn intel_fault(raw: &event::Event) -> What {
 
 fn stack(tracer: &Tracer, id: i32) -> Vec<String> {
     let Ok(id) = u32::try_from(id) else { return Vec::new() };
-    let Some(map @ Map::StackTraceMap(_)) = tracer.ebpf.map("STACKS") else { return Vec::new() };
+    let Some(map @ Map::StackTraceMap(_)) = tracer.object.map("STACKS") else { return Vec::new() };
     let Ok(stacks) = StackTraceMap::try_from(map) else { return Vec::new() };
     let Ok(trace) = stacks.get(&id, 0) else { return Vec::new() };
     let frames = trace.frames().iter().map(|frame| tracer.symbols.describe(frame.ip));

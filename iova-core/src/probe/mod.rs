@@ -8,6 +8,7 @@ mod calls;
 mod events;
 pub mod hooks;
 pub(crate) mod kmsg;
+mod object;
 mod read;
 mod sum;
 mod sys;
@@ -18,7 +19,7 @@ mod weigh;
 #[doc(hidden)]
 pub mod bench;
 
-pub use attach::Loader;
+pub use object::ObjectError;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +27,6 @@ use std::num::NonZeroU32;
 use std::os::fd::BorrowedFd;
 use std::str::FromStr;
 
-use aya::Ebpf;
 use aya::maps::MapError;
 use iova_common::config::Config;
 
@@ -34,6 +34,7 @@ use crate::bpf;
 use crate::kernel::Kernel;
 use crate::sample::{Calls, Event, Sample};
 use hooks::Role;
+use object::Object;
 
 /// How closely to look. Each profile adds to the one before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,10 +113,7 @@ pub enum ProbeError {
     NotPermitted,
     /// The object could not be loaded.
     #[error("the eBPF object can't be loaded: {0}")]
-    Load(#[from] aya::EbpfError),
-    /// BTF that aya can't parse.
-    #[error("this kernel's BTF can't be used: {0}")]
-    Btf(#[from] aya::BtfError),
+    Load(#[from] ObjectError),
     /// No allocation hook at all.
     #[error(
         "no hook for IOVA allocations could be used on kernel {release}: {why}; run `iova doctor` for the whole list"
@@ -148,7 +146,7 @@ pub fn try_tracing(kernel: &Kernel) -> std::io::Result<()> {
 
 /// The attached programs and the running totals.
 pub struct Tracer {
-    ebpf: Ebpf,
+    object: Object,
     profile: Profile,
     skipped: Vec<Skipped>,
     /// Roles that are filled: what is measured at all.
@@ -173,13 +171,12 @@ impl Tracer {
     /// Loads and attaches everything the profile wants and the kernel offers. `max_devices` sizes the per-device maps;
     /// devices beyond it (and 16 spare ones for hot-plug) are counted together as "other".
     pub fn attach(
-        loader: Loader,
         kernel: &Kernel,
         profile: Profile,
         max_devices: usize,
         extras: Extras,
     ) -> Result<Self, ProbeError> {
-        attach::attach(loader, kernel, profile, max_devices, extras)
+        attach::attach(kernel, profile, max_devices, extras)
     }
 
     /// Events that came since the last call or sample, oldest first. The next sample has them too.
@@ -194,7 +191,7 @@ impl Tracer {
 
     /// Names the domains that exist, so that lock waits are seen before a domain's first slow allocation.
     pub fn know_domains(&mut self, iovads: impl IntoIterator<Item = u64>) -> Result<(), ProbeError> {
-        attach::know_domains(&mut self.ebpf, iovads)
+        attach::know_domains(&mut self.object, iovads)
     }
 
     /// Reads all counters: cumulative since attach. To be called at least every ten seconds, because the kernel's
@@ -212,7 +209,7 @@ impl Tracer {
     /// Turns on or off the measurement of what the programs themselves cost ([`crate::sample::Quality::own_run_ns`]),
     /// which costs something too.
     pub fn weigh(&mut self, on: bool) {
-        self.scale.turn(on, &self.ebpf);
+        self.scale.turn(on, &self.object);
     }
 
     /// Hooks that could not be used.

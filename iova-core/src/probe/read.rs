@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use aya::Ebpf;
 use aya::maps::{HashMap, Map, MapData};
 use iova_common::agg::{DeviceAgg, DeviceInfo, Latency, MapAgg, ORDERS, QualityAgg};
 use iova_common::config::Config;
 
 use super::hooks::{HOOKS, Role};
+use super::object::Object;
 use super::sum::{Counters, sum};
 use super::totals::{DevicesRead, DomainsRead, Measured};
 use super::{ProbeError, Profile, Tracer, events, sys};
@@ -58,26 +58,26 @@ pub(super) fn read_array<T: Counters>(map: &impl Values, count: u32, cpus: usize
         .collect()
 }
 
-fn per_cpu<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<BorrowedFd<'a>, ProbeError> {
-    match ebpf.map(name) {
+fn per_cpu<'a>(object: &'a Object, name: &'static str) -> Result<BorrowedFd<'a>, ProbeError> {
+    match object.map(name) {
         Some(Map::PerCpuArray(data)) => Ok(data.fd().as_fd()),
         _ => Err(ProbeError::NoObject),
     }
 }
 
 /// An array with one value for all CPUs.
-fn shared<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<BorrowedFd<'a>, ProbeError> {
-    match ebpf.map(name) {
+fn shared<'a>(object: &'a Object, name: &'static str) -> Result<BorrowedFd<'a>, ProbeError> {
+    match object.map(name) {
         Some(Map::Array(data)) => Ok(data.fd().as_fd()),
         _ => Err(ProbeError::NoObject),
     }
 }
 
 fn hash<'a, K: aya::Pod, V: aya::Pod>(
-    ebpf: &'a Ebpf,
+    object: &'a Object,
     name: &'static str,
 ) -> Result<HashMap<&'a MapData, K, V>, ProbeError> {
-    HashMap::try_from(ebpf.map(name).ok_or(ProbeError::NoObject)?)
+    HashMap::try_from(object.map(name).ok_or(ProbeError::NoObject)?)
         .map_err(|error| ProbeError::Map { name, error })
 }
 
@@ -85,19 +85,19 @@ pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
     let (cpus, slots) = (tracer.cpus, tracer.slots);
     let measured = measured(tracer);
     let ns = sys::monotonic_ns();
-    let aggs: Vec<DeviceAgg> = read_array(&per_cpu(&tracer.ebpf, "DEVICES")?, slots, cpus)?;
+    let aggs: Vec<DeviceAgg> = read_array(&per_cpu(&tracer.object, "DEVICES")?, slots, cpus)?;
     let maps: Vec<MapAgg> = if tracer.profile >= Profile::Full {
-        read_array(&per_cpu(&tracer.ebpf, "MAPS")?, slots, cpus)?
+        read_array(&per_cpu(&tracer.object, "MAPS")?, slots, cpus)?
     } else {
         Vec::new()
     };
     let frees = match tracer.config {
         Config { free_latency: 0, .. } => Vec::new(),
-        Config { free_sample_mask: 0, .. } => read_array(&per_cpu(&tracer.ebpf, "FREES")?, slots, cpus)?,
-        _ => read_array(&shared(&tracer.ebpf, "FREE_SAMPLES")?, slots, 1)?,
+        Config { free_sample_mask: 0, .. } => read_array(&per_cpu(&tracer.object, "FREES")?, slots, cpus)?,
+        _ => read_array(&shared(&tracer.object, "FREE_SAMPLES")?, slots, 1)?,
     };
     let read = events::take(tracer)?;
-    for info in hash::<u64, DeviceInfo>(&tracer.ebpf, "DEVICE_SLOTS")?.iter().filter_map(Result::ok) {
+    for info in hash::<u64, DeviceInfo>(&tracer.object, "DEVICE_SLOTS")?.iter().filter_map(Result::ok) {
         tracer.totals.infos.insert(info.1.slot, info.1);
     }
     for info in read.devices {
@@ -125,20 +125,20 @@ fn measured(tracer: &Tracer) -> Measured {
 
 /// Asked one by one, because a walk through a table that changes may miss some.
 fn alive(tracer: &Tracer) -> Result<BTreeSet<u32>, ProbeError> {
-    let slots = hash::<u64, DeviceInfo>(&tracer.ebpf, "DEVICE_SLOTS")?;
+    let slots = hash::<u64, DeviceInfo>(&tracer.object, "DEVICE_SLOTS")?;
     let has = |info: &&DeviceInfo| slots.get(&info.dev, 0).is_ok_and(|now| now.slot == info.slot);
     Ok(tracer.totals.infos.values().filter(has).map(|info| info.slot).collect())
 }
 
 fn domains(tracer: &mut Tracer, measured: Measured) -> Result<Vec<DomainCounters>, ProbeError> {
     let known: Vec<(u64, u32)> =
-        hash::<u64, u32>(&tracer.ebpf, "DOMAIN_SLOTS")?.iter().filter_map(Result::ok).collect();
+        hash::<u64, u32>(&tracer.object, "DOMAIN_SLOTS")?.iter().filter_map(Result::ok).collect();
     // Slots are given out in order.
     let used = known.iter().map(|(_, slot)| slot + 1).max().unwrap_or(0).min(tracer.slots);
-    let aggs = read_array(&per_cpu(&tracer.ebpf, "DOMAINS")?, used, tracer.cpus)?;
+    let aggs = read_array(&per_cpu(&tracer.object, "DOMAINS")?, used, tracer.cpus)?;
     let waits = if measured.lock_wait { used } else { 0 };
-    let waits = read_array(&per_cpu(&tracer.ebpf, "LOCK_WAITS")?, waits, tracer.cpus)?;
-    let timers = read_array(&shared(&tracer.ebpf, "FQ_TIMERS")?, used, 1)?;
+    let waits = read_array(&per_cpu(&tracer.object, "LOCK_WAITS")?, waits, tracer.cpus)?;
+    let timers = read_array(&shared(&tracer.object, "FQ_TIMERS")?, used, 1)?;
     let read = DomainsRead { aggs, waits, timers };
     let online = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     Ok(tracer.totals.domains(measured, &read, &known, online))
@@ -149,20 +149,20 @@ fn watched(tracer: &mut Tracer) -> Result<Option<Watched>, ProbeError> {
     if dev == 0 {
         return Ok(None);
     }
-    let now: Vec<Latency> = read_array(&per_cpu(&tracer.ebpf, "WATCHED")?, ORDERS as u32, tracer.cpus)?;
+    let now: Vec<Latency> = read_array(&per_cpu(&tracer.object, "WATCHED")?, ORDERS as u32, tracer.cpus)?;
     Ok(Some(Watched { dev, by_order: tracer.totals.watched(&now) }))
 }
 
 /// What could not be counted.
 pub(super) fn lost(tracer: &Tracer) -> Result<QualityAgg, ProbeError> {
-    let lost: Vec<QualityAgg> = read_array(&per_cpu(&tracer.ebpf, "QUALITY")?, 1, tracer.cpus)?;
+    let lost: Vec<QualityAgg> = read_array(&per_cpu(&tracer.object, "QUALITY")?, 1, tracer.cpus)?;
     Ok(lost.first().copied().unwrap_or_default())
 }
 
 fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
     let lost = lost(tracer)?;
-    let missed = missed(&tracer.ebpf);
-    let weight = tracer.scale.total(&tracer.ebpf);
+    let missed = missed(&tracer.object);
+    let weight = tracer.scale.total(&tracer.object);
     let Config { alloc_sample_mask, free_sample_mask, free_latency, .. } = tracer.config;
     Ok(Quality {
         recursion_misses: missed.values().sum(),
@@ -182,11 +182,11 @@ fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
 }
 
 /// Skipped runs, by what is not measured then.
-fn missed(ebpf: &Ebpf) -> BTreeMap<&'static str, u64> {
+fn missed(object: &Object) -> BTreeMap<&'static str, u64> {
     let mut missed = BTreeMap::new();
-    for (name, program) in ebpf.programs() {
+    for (name, program) in object.programs() {
         let Some(hook) = HOOKS.iter().find(|hook| hook.runs(name)) else { continue };
-        let Some(runs) = program.fd().ok().and_then(|fd| bpf::recursion_misses(fd.as_fd())) else { continue };
+        let Some(runs) = bpf::recursion_misses(program) else { continue };
         *missed.entry(hook.role.metric()).or_insert(0) += runs;
     }
     missed

@@ -23,17 +23,3 @@ pub(super) fn give_back_memory() {
         libc::malloc_trim(0)
     };
 }
-
-/// From this size on a block has its own mapping: the tables of a kernel, not what is read every second.
-#[cfg(target_env = "gnu")]
-const LARGE: libc::c_int = 2 << 20;
-
-/// Lets large blocks grow without a second copy, and lets them go back to the system at once. glibc does so until the
-/// first of them is freed, and then keeps the next ones among the small ones (malloc/malloc.c, M_MMAP_THRESHOLD).
-pub(super) fn keep_large_apart() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: only a number is set.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE)
-    };
-}

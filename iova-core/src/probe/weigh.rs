@@ -3,12 +3,12 @@
 //! With them on, the kernel takes the time before and after each run of any program (`__bpf_prog_enter` and
 //! `__bpf_prog_exit`, kernel/bpf/trampoline.c): that costs more than some of our programs, so they are on only briefly.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use aya::Ebpf;
 use aya::sys::{Stats, enable_stats};
 
 use super::hooks::{HOOKS, Role};
+use super::object::Object;
 use crate::bpf;
 
 /// What was weighed.
@@ -22,10 +22,10 @@ pub(super) struct Weight {
 
 impl Weight {
     /// Since the programs were loaded, as far as anybody had the statistics on.
-    fn now(ebpf: &Ebpf) -> Self {
+    fn now(object: &Object) -> Self {
         let mut all = Self::default();
-        for (name, program) in ebpf.programs() {
-            let Some(stats) = program.fd().ok().and_then(|fd| bpf::run_stats(fd.as_fd())) else { continue };
+        for (name, program) in object.programs() {
+            let Some(stats) = bpf::run_stats(program) else { continue };
             all.run_ns += stats.run_ns;
             // Each allocation runs one of these once.
             if HOOKS.iter().any(|hook| hook.runs(name) && hook.role == Role::Alloc) {
@@ -53,14 +53,14 @@ pub(super) struct Scale {
 
 impl Scale {
     /// Where statistics can't be had (before 5.8, or without CAP_SYS_ADMIN), nothing is ever weighed.
-    pub(super) fn turn(&mut self, on: bool, ebpf: &Ebpf) {
+    pub(super) fn turn(&mut self, on: bool, object: &Object) {
         match (on, self.on.is_some()) {
             (true, false) => {
                 let stats = enable_stats(Stats::RunTime).ok();
-                self.on = stats.map(|stats| (stats, Weight::now(ebpf)));
+                self.on = stats.map(|stats| (stats, Weight::now(object)));
             }
             (false, true) => {
-                self.before = self.total(ebpf);
+                self.before = self.total(object);
                 self.on = None;
             }
             _ => {}
@@ -68,7 +68,7 @@ impl Scale {
     }
 
     /// All that was weighed so far.
-    pub(super) fn total(&self, ebpf: &Ebpf) -> Weight {
-        self.on.as_ref().map_or(self.before, |(_, from)| self.before.plus(*from, Weight::now(ebpf)))
+    pub(super) fn total(&self, object: &Object) -> Weight {
+        self.on.as_ref().map_or(self.before, |(_, from)| self.before.plus(*from, Weight::now(object)))
     }
 }

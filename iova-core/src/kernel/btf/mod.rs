@@ -1,13 +1,12 @@
 //! A reader of the kernel's type information (`/sys/kernel/btf/vmlinux`), just as large as `iova` needs.
 //!
 //! The format is `Documentation/bpf/btf.rst`. One pass records where each type stands and a hash of the name of each
-//! function and struct; everything else is read from the bytes when asked, so that start-up stays in milliseconds for
+//! function, struct and typedef; everything else is read from the bytes when asked, so that start-up stays in milliseconds for
 //! the 5 to 8 MiB of a distribution kernel.
 
 mod members;
 mod module;
 mod parse;
-mod slim;
 
 pub use members::Member;
 pub use module::ModuleBtf;
@@ -48,7 +47,7 @@ pub struct Btf {
     header: Header,
     /// Offset in `data` of type number `index + 1`.
     types: Vec<u32>,
-    /// `hash << 32 | id` of every named function, struct, union and enum, sorted.
+    /// `hash << 32 | id` of every named function, struct, union, enum and typedef, sorted.
     names: Vec<u64>,
 }
 
@@ -106,6 +105,11 @@ impl Btf {
         self.named(name, |k| k == kind::FUNC).next()
     }
 
+    /// The typedef of this name; `btf_trace_X` is what a program for the tracepoint X attaches to.
+    pub fn typedef(&self, name: &str) -> Option<TypeId> {
+        self.named(name, |k| k == kind::TYPEDEF).next()
+    }
+
     /// Value of an enumerator; `None` if the enum or the enumerator does not exist here.
     pub fn enumerator(&self, enum_name: &str, value: &str) -> Option<u64> {
         self.named(enum_name, |k| k == kind::ENUM || k == kind::ENUM64)
@@ -153,7 +157,7 @@ impl Btf {
         let mut names = Vec::with_capacity(self.types.len() / 2);
         for (index, &at) in self.types.iter().enumerate() {
             let Some(record) = parse::record(&self.data, at as usize) else { continue };
-            let kinds = [kind::FUNC, kind::STRUCT, kind::UNION, kind::ENUM, kind::ENUM64];
+            let kinds = [kind::FUNC, kind::STRUCT, kind::UNION, kind::ENUM, kind::ENUM64, kind::TYPEDEF];
             if record.name != 0 && kinds.contains(&record.kind) {
                 let hash = parse::hash(self.str_at(record.name).unwrap_or_default());
                 names.push(u64::from(hash) << 32 | (index as u64 + 1));

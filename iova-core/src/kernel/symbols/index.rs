@@ -5,7 +5,6 @@
 //! on behalf of whoever may see addresses in `/proc/kallsyms`. Measured on 6.12: 9,000 instructions for a name, where
 //! printing all of them takes 550 million.
 
-use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 

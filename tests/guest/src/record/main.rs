@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use iova_core::inventory::Inventory;
 use iova_core::kernel::Kernel;
 use iova_core::model::{SacControl, Unknown};
-use iova_core::probe::{Extras, Loader, Profile, Skipped, Tracer};
+use iova_core::probe::{Extras, Profile, Skipped, Tracer};
 use iova_core::snapshot;
 use serde_json::json;
 
@@ -30,11 +30,9 @@ fn main() -> Result<()> {
 }
 
 fn record(profile: Profile, seconds: u32, file: &str, load: &[String]) -> Result<()> {
-    // In this order, for the sake of memory.
-    let loader = Loader::new();
     let kernel = Kernel::load()?;
     let mut inventory = Inventory::collect(Some(&kernel));
-    let mut tracer = Tracer::attach(loader, &kernel, profile, inventory.devices.len(), Extras::default())?;
+    let mut tracer = Tracer::attach(&kernel, profile, inventory.devices.len(), Extras::default())?;
     tracer.know_domains(inventory.devices.iter().filter_map(|device| device.iovad))?;
     let mut out = BufWriter::new(File::create(file)?);
     let start = json!({
