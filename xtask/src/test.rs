@@ -8,7 +8,7 @@ use crate::bpf::Object;
 use crate::build::cargo;
 use crate::checks::{checkpatch, deny, pages, sizes};
 use crate::kernels::Line;
-use crate::lab::{self, Iommu};
+use crate::lab::Iommu;
 use crate::setup::{self, Need};
 use crate::vm_suites::{self, Variant};
 use crate::{bench, bpf, cmd, paths, say};
@@ -38,7 +38,7 @@ pub(crate) struct Args {
 
 impl Args {
     /// True if nothing was left out but kernels, and each has a baseline.
-    fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         let filters = self.iommu.is_empty() && self.variant.is_empty() && self.suite.is_empty();
         filters && !self.kernel.contains(&Line::Debug)
     }
@@ -51,11 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         host(&mut stages);
     }
     if !args.host_only && stages.failed.is_empty() {
-        stages.run("suites in virtual machines", || vm_suites::run(args));
-        if args.is_whole() {
-            stages.run("cargo xtask lab", lab::check);
-            stages.run("instruction counts", || bench::check(&args.kernel));
-        }
+        stages.run("virtual machines", || vm_suites::run(args));
     }
     stages.finish()
 }

@@ -115,6 +115,7 @@ fn describe(spec: &GuestSpec, modules: Vec<String>) -> Job {
         wait_for: vec!["/dev/nvme0n1".into()],
         netdev: Some("eth0".into()),
         out: spec.out.iter().map(|out| out.guest.clone()).collect(),
+        accounting: !spec.icount,
         terminal: (spec.io == Io::Terminal).then(terminal::describe),
     }
 }

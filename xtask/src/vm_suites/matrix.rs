@@ -257,6 +257,17 @@ impl Configuration {
         spec
     }
 
+    /// So long it takes, about, two guests to a CPU: the longest begin first.
+    pub(super) fn seconds(self) -> u32 {
+        match self.variant {
+            Variant::Boot | Variant::Cuts => 900,
+            Variant::Plain | Variant::Policy | Variant::Storm | Variant::Whodunit => 600,
+            Variant::Verify | Variant::VerifySeed | Variant::Crowd | Variant::Icount => 400,
+            Variant::Edu36 | Variant::Edu43 => 200,
+            Variant::Strict | Variant::Passthrough | Variant::Off | Variant::Lockdown => 100,
+        }
+    }
+
     /// Under TCG on a busy machine everything takes its time, the more so where every access to memory is checked.
     fn patience(self) -> Duration {
         Duration::from_secs(if self.line == Line::Debug { 2 * 3600 } else { 1800 })

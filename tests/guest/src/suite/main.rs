@@ -1,7 +1,7 @@
 //! Runs suites inside a guest: `guest-suite [TEXT…]` runs the tests whose name contains one of the texts, all without.
 //!
-//! One line per test, for xtask to count: `ok NAME (SECONDS s)`, `not ok NAME: WHY`, `skip NAME: REASON`. A test that this kernel
-//! can't run says why it is skipped; it never passes silently.
+//! One line per test, for xtask to count: see [`iova_guest::verdict`]. A test that this kernel can't run says why it is
+//! skipped; it never passes silently.
 
 mod cliff;
 mod counts;
@@ -26,6 +26,9 @@ mod verify;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
+
+use anyhow::bail;
+use iova_guest::verdict::{Line, Verdict};
 
 /// How a test ended, short of failing.
 pub(crate) enum Outcome {
@@ -103,17 +106,14 @@ fn main() -> ExitCode {
 /// Runs one test and prints its line; false if it failed.
 fn report(name: &str, test: Test) -> bool {
     let started = Instant::now();
-    match catch_unwind(AssertUnwindSafe(test)) {
-        Ok(Ok(Outcome::Passed)) => println!("ok {name} ({:.1} s)", started.elapsed().as_secs_f32()),
-        Ok(Ok(Outcome::Skipped(reason))) => println!("skip {name}: {reason}"),
-        Ok(Err(error)) => {
-            println!("not ok {name}: {}", format!("{error:#}").replace('\n', "; "));
-            return false;
-        }
-        Err(_) => {
-            println!("not ok {name}: it panicked, see stderr");
-            return false;
-        }
-    }
-    true
+    let outcome = catch_unwind(AssertUnwindSafe(test)).unwrap_or_else(|_| bail!("it panicked, see stderr"));
+    let took = Some(started.elapsed());
+    let outcome = outcome.map_err(|error| format!("{error:#}").replace('\n', "; "));
+    let verdict = match &outcome {
+        Ok(Outcome::Passed) => Verdict::Passed,
+        Ok(Outcome::Skipped(reason)) => Verdict::Skipped(reason),
+        Err(why) => Verdict::Failed(why),
+    };
+    println!("{}", Line { name, verdict, took });
+    outcome.is_ok()
 }
