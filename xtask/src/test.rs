@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Only the suites in virtual machines
     #[arg(long, conflicts_with = "host_only")]
     pub(crate) vm_only: bool,
+    /// The long guests too, which seldom find anything: CONTRIBUTING.md names them
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Only these kernels
     #[arg(long, value_enum, value_name = "LINE")]
     pub(crate) kernel: Vec<Line>,
@@ -39,8 +42,16 @@ pub(crate) struct Args {
 impl Args {
     /// True if nothing was left out but kernels, and each has a baseline.
     pub(crate) fn is_whole(&self) -> bool {
-        let filters = self.iommu.is_empty() && self.variant.is_empty() && self.suite.is_empty();
-        filters && !self.kernel.contains(&Line::Debug)
+        !self.has_filters_beside_kernels() && !self.kernel.contains(&Line::Debug)
+    }
+
+    /// True if something was named, which then runs however long it takes.
+    pub(crate) fn has_filters(&self) -> bool {
+        !self.kernel.is_empty() || self.has_filters_beside_kernels()
+    }
+
+    fn has_filters_beside_kernels(&self) -> bool {
+        !(self.iommu.is_empty() && self.variant.is_empty() && self.suite.is_empty())
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) struct Configuration {
 
 /// Every kernel with the commonest IOMMU, the other IOMMUs where their drivers differ, and what else a host may be
 /// like on the kernel that most have.
-const MATRIX: [Configuration; 33] = [
+const MATRIX: [Configuration; 28] = [
     plain(Line::V5_10, Iommu::Intel),
     plain(Line::V6_1, Iommu::Intel),
     plain(Line::V6_12, Iommu::Intel),
@@ -82,12 +82,16 @@ const MATRIX: [Configuration; 33] = [
     verify(Line::V7_3, Iommu::Intel),
     verify(Line::V6_12, Iommu::Amd),
     special(Variant::VerifySeed),
-    special(Variant::Cuts),
     special(Variant::Boot),
-    Configuration { line: Line::V6_1, iommu: Iommu::Intel, variant: Variant::Boot },
     special(Variant::Whodunit),
-    Configuration { line: Line::V6_12, iommu: Iommu::Amd, variant: Variant::Whodunit },
     special(Variant::Icount),
+];
+
+/// What takes long and seldom finds anything: left out of a run without filters, unless it is one of `--all`.
+const LONG: [Configuration; 5] = [
+    special(Variant::Cuts),
+    Configuration { line: Line::V6_1, iommu: Iommu::Intel, variant: Variant::Boot },
+    Configuration { line: Line::V6_12, iommu: Iommu::Amd, variant: Variant::Whodunit },
     Configuration { line: Line::V6_1, iommu: Iommu::Intel, variant: Variant::Storm },
     Configuration { line: Line::V7_3, iommu: Iommu::Amd, variant: Variant::Storm },
 ];
@@ -151,13 +155,19 @@ fn seeded(seed: u64) -> Vec<(u8, u64)> {
 
 /// The configurations that the filters of the command line leave.
 pub(crate) fn wanted(args: &crate::test::Args) -> Vec<Configuration> {
+    let long = LONG.into_iter().filter(|_| args.all || args.has_filters());
     let asked = ON_REQUEST.into_iter().filter(|configuration| args.kernel.contains(&configuration.line));
-    MATRIX.into_iter().chain(asked).filter(|configuration| configuration.is_wanted(args)).collect()
+    MATRIX
+        .into_iter()
+        .chain(long)
+        .chain(asked)
+        .filter(|configuration| configuration.is_wanted(args))
+        .collect()
 }
 
 /// All that there is, for those who have asked for something else.
 pub(crate) fn known() -> String {
-    let all = MATRIX.iter().chain(&ON_REQUEST).map(ToString::to_string);
+    let all = MATRIX.iter().chain(&LONG).chain(&ON_REQUEST).map(ToString::to_string);
     all.collect::<Vec<_>>().join(", ")
 }
 
@@ -324,9 +334,17 @@ mod tests {
     }
 
     #[test]
-    fn the_debug_kernel_runs_for_those_who_name_it() {
-        assert_eq!(names(""), MATRIX.map(|configuration| configuration.to_string()));
+    fn what_is_long_runs_for_those_who_want_all_or_name_something() {
+        let named = |matrix: &[Configuration]| matrix.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(""), named(&MATRIX));
+        assert_eq!(names("--all"), named(&[&MATRIX[..], &LONG].concat()));
         assert_eq!(names("--variant storm"), ["6.1 intel storm", "7.3 amd storm"]);
+        assert_eq!(names("--suite boot --variant boot"), ["6.12 intel boot", "6.1 intel boot"]);
+        assert!(names("--kernel 7.3").contains(&"7.3 amd storm".into()));
+    }
+
+    #[test]
+    fn the_debug_kernel_runs_for_those_who_name_it() {
         assert_eq!(
             names("--kernel 6.12-debug --variant storm"),
             ["6.12-debug intel storm", "6.12-debug amd storm"]
