@@ -13,6 +13,8 @@ use crate::lab::{GuestSpec, Iommu};
 pub(crate) enum Variant {
     /// Nothing
     Plain,
+    /// Nothing, for a few tests of everything
+    Quick,
     /// Unmaps synchronously
     Strict,
     /// Devices bypass the IOMMU
@@ -87,6 +89,9 @@ const MATRIX: [Configuration; 28] = [
     special(Variant::Icount),
 ];
 
+/// The guest of `--quick`.
+const QUICK: Configuration = special(Variant::Quick);
+
 /// What takes long and seldom finds anything: left out of a run without filters, unless it is one of `--all`.
 const LONG: [Configuration; 5] = [
     special(Variant::Cuts),
@@ -155,19 +160,19 @@ fn seeded(seed: u64) -> Vec<(u8, u64)> {
 
 /// The configurations that the filters of the command line leave.
 pub(crate) fn wanted(args: &crate::test::Args) -> Vec<Configuration> {
+    if args.quick {
+        return vec![QUICK];
+    }
     let long = LONG.into_iter().filter(|_| args.all || args.has_filters());
     let asked = ON_REQUEST.into_iter().filter(|configuration| args.kernel.contains(&configuration.line));
-    MATRIX
-        .into_iter()
-        .chain(long)
-        .chain(asked)
-        .filter(|configuration| configuration.is_wanted(args))
-        .collect()
+    let quick = args.variant.contains(&QUICK.variant).then_some(QUICK);
+    let all = MATRIX.into_iter().chain(long).chain(asked).chain(quick);
+    all.filter(|configuration| configuration.is_wanted(args)).collect()
 }
 
 /// All that there is, for those who have asked for something else.
 pub(crate) fn known() -> String {
-    let all = MATRIX.iter().chain(&LONG).chain(&ON_REQUEST).map(ToString::to_string);
+    let all = MATRIX.iter().chain(&LONG).chain(&ON_REQUEST).chain([&QUICK]).map(ToString::to_string);
     all.collect::<Vec<_>>().join(", ")
 }
 
@@ -202,6 +207,7 @@ impl Variant {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
+            Self::Quick => "quick",
             Self::Strict => "strict",
             Self::Passthrough => "passthrough",
             Self::Off => "off",
@@ -227,7 +233,7 @@ impl Configuration {
         let mut spec = GuestSpec::new(self.line, self.iommu, argv);
         match self.variant {
             Variant::Plain | Variant::Boot | Variant::Cuts => {}
-            Variant::Policy => spec.listed = true,
+            Variant::Quick | Variant::Policy => spec.listed = true,
             Variant::Edu36 => spec.edu_mask = (1 << 36) - 1,
             Variant::Edu43 => spec.edu_mask = (1 << 43) - 1,
             // Poison, red zones, checks, and the origin of every object.
@@ -273,7 +279,7 @@ impl Configuration {
             Variant::Boot | Variant::Cuts => 900,
             Variant::Plain | Variant::Policy | Variant::Storm | Variant::Whodunit => 600,
             Variant::Verify | Variant::VerifySeed | Variant::Crowd | Variant::Icount => 400,
-            Variant::Edu36 | Variant::Edu43 => 200,
+            Variant::Edu36 | Variant::Edu43 | Variant::Quick => 200,
             Variant::Strict | Variant::Passthrough | Variant::Off | Variant::Lockdown => 100,
         }
     }
@@ -340,6 +346,8 @@ mod tests {
         assert_eq!(names("--all"), named(&[&MATRIX[..], &LONG].concat()));
         assert_eq!(names("--variant storm"), ["6.1 intel storm", "7.3 amd storm"]);
         assert_eq!(names("--suite boot --variant boot"), ["6.12 intel boot", "6.1 intel boot"]);
+        assert_eq!(names("--quick"), ["6.12 intel quick"]);
+        assert_eq!(names("--variant quick"), names("--quick"));
         assert!(names("--kernel 7.3").contains(&"7.3 amd storm".into()));
     }
 
