@@ -14,6 +14,7 @@ mod module;
 mod paths;
 mod pool;
 mod setup;
+mod steps;
 mod test;
 mod vm_suites;
 

@@ -52,7 +52,7 @@ struct Answer {
 pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
     let started = Instant::now();
     let jobs = jobs(args)?;
-    let programs = prepare(&jobs)?;
+    let programs = prepare(&jobs, if args.quick { Programs::quick } else { Programs::build })?;
     // One alone shows its tests as they end.
     let io = if jobs.len() == 1 { Io::Tee } else { Io::Capture };
     let answers = pool::run(jobs, |job| job.seconds(), |job| job.run(&args.suite, &programs, io))?;
@@ -81,7 +81,7 @@ fn jobs(args: &crate::test::Args) -> Result<Vec<Job>> {
 }
 
 /// Finds, installs and builds what the jobs need.
-fn prepare(jobs: &[Job]) -> Result<Programs> {
+fn prepare(jobs: &[Job], build: fn() -> Result<Programs>) -> Result<Programs> {
     let any = |is: fn(Configuration) -> bool| {
         jobs.iter().any(|job| matches!(job, Job::Suites(configuration) if is(*configuration)))
     };
@@ -89,7 +89,7 @@ fn prepare(jobs: &[Job]) -> Result<Programs> {
     needs.extend(any(|configuration| configuration.variant.has_systemd()).then_some(Need::Systemd));
     needs.extend(any(Configuration::has_prometheus).then_some(Need::Prometheus));
     setup::ensure(&needs)?;
-    let programs = Programs::build()?;
+    let programs = build()?;
     if !programs.has(RUNNER) {
         bail!("tests/guest builds no {RUNNER}, so there are no suites to run; add it to its Cargo.toml");
     }

@@ -12,6 +12,7 @@ mod kmsg;
 mod listed;
 mod modules;
 mod pin;
+mod prepare;
 mod qemu;
 mod run;
 mod signals;
@@ -40,7 +41,6 @@ pub(crate) use systemd::{ensure_packages as ensure_systemd, state_disk};
 
 use crate::kernels::Line;
 use crate::say;
-use crate::setup::{self, Need};
 
 /// What to boot and what to run in it.
 #[derive(Debug, clap::Args)]
@@ -142,8 +142,7 @@ pub(crate) fn usual() -> Result<GuestSpec> {
 }
 
 fn boot(spec: &GuestSpec, args: &Args) -> Result<u8> {
-    setup::ensure(&[Need::Qemu, Need::Kernels(vec![spec.line])])?;
-    let programs = if args.bare { Programs::bare()? } else { Programs::build()? };
+    let programs = if args.bare { prepare::prepare_bare(spec.line)? } else { prepare::prepare(spec.line)? };
     if spec.io == Io::Terminal {
         say(format_args!("booting {} for this terminal; Ctrl-A x ends the guest", spec.line.name()));
     }

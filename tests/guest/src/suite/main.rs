@@ -87,7 +87,8 @@ const QUICK: &[&str] = &[
     "counts.full",
     "top.shows_and_gives_the_terminal_back",
     "record.replay_is_the_live_report",
-    "policy_try.moves_the_disk_and_back",
+    "policy_try.kill_reverts",
+    "policy_try.expiry_reverts",
 ];
 
 /// The tests of a kind of boot.
