@@ -10,18 +10,20 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use self::baseline::{Baseline, Pair};
+use self::baseline::Baseline;
+pub(crate) use self::baseline::Pair;
 use crate::bpf::{self, Object};
 use crate::kernels::Line;
-use crate::lab::{self, GuestSpec, Iommu, Programs};
+use crate::lab::{self, GuestSpec, Iommu, Programs, Spent};
+use crate::pool;
 use crate::setup::{self, Need};
 
 /// The program in the guest.
 const RUNNER: &str = "guest-bench";
 /// Counting instructions takes one CPU, and other guests may run beside it.
-const PATIENCE: Duration = Duration::from_secs(900);
-/// Guests at once. Instructions don't care how fast they run, and each guest uses one core.
-const ABREAST: usize = 2;
+const PATIENCE: Duration = Duration::from_secs(1800);
+/// A kernel takes about so long, beside other guests: instructions don't care how fast they run.
+pub(crate) const SECONDS: u32 = 120;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -46,7 +48,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return top::run(false);
     }
     let lines = if args.kernel.is_empty() { Line::ALL.to_vec() } else { args.kernel.clone() };
-    let measured = measure(&lines)?;
+    let mut measured = measure(&lines)?;
+    measured.sort_by_key(Pair::place);
     print!("{}", table::render(&measured));
     if let Some(place) = &args.json {
         return values::write(place, &measured);
@@ -59,12 +62,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     baseline.judge(&measured)
 }
 
-/// Measures all kernels and fails on a regression; for `cargo xtask test`.
-pub(crate) fn check(lines: &[Line]) -> Result<()> {
-    let lines = if lines.is_empty() { Line::ALL.to_vec() } else { lines.to_vec() };
-    let measured = measure(&lines)?;
-    print!("{}", table::render(&measured));
-    Baseline::load()?.judge(&measured)
+/// Shows what was measured, and fails on a regression; for `cargo xtask test`.
+pub(crate) fn judge(measured: &mut [Pair]) -> Result<()> {
+    measured.sort_by_key(Pair::place);
+    print!("{}", table::render(measured));
+    Baseline::load()?.judge(measured)
 }
 
 /// Fails if the screen of `iova top` takes too long or too much; for `cargo xtask test`.
@@ -75,23 +77,19 @@ pub(crate) fn check_top() -> Result<()> {
 fn measure(lines: &[Line]) -> Result<Vec<Pair>> {
     setup::ensure(&[Need::Bpf, Need::Qemu, Need::Kernels(lines.to_vec())])?;
     let programs = Programs::build()?;
-    ensure!(programs.has(RUNNER), "tests/guest builds no {RUNNER}; add it to its Cargo.toml");
-    bpf::object(Object::Floor)?;
-    let mut measured = Vec::new();
-    for lines in lines.chunks(ABREAST) {
-        let guests: Vec<Result<Pair>> = std::thread::scope(|scope| {
-            let started: Vec<_> = lines.iter().map(|line| scope.spawn(|| guest(*line, &programs))).collect();
-            let ended = started.into_iter().map(std::thread::ScopedJoinHandle::join);
-            ended.map(|guest| guest.unwrap_or_else(|_| bail!("a guest's thread panicked"))).collect()
-        });
-        for (line, guest) in lines.iter().zip(guests) {
-            measured.push(guest.with_context(|| format!("kernel {line}"))?);
-        }
-    }
-    Ok(measured)
+    prepare(&programs)?;
+    let guest = |line| Ok(guest(line, &programs).with_context(|| format!("kernel {line}"))?.0);
+    pool::run(lines.to_vec(), |_| SECONDS, guest)
 }
 
-fn guest(line: Line, programs: &Programs) -> Result<Pair> {
+/// What its guests need beside the usual programs.
+pub(crate) fn prepare(programs: &Programs) -> Result<()> {
+    ensure!(programs.has(RUNNER), "tests/guest builds no {RUNNER}; add it to its Cargo.toml");
+    bpf::object(Object::Floor).map(drop)
+}
+
+/// Measures one kernel; says what that took, too.
+pub(crate) fn guest(line: Line, programs: &Programs) -> Result<(Pair, Spent)> {
     let mut spec = GuestSpec::new(line, Iommu::Intel, vec![RUNNER.to_owned()]);
     (spec.icount, spec.cpus, spec.timeout) = (true, 1, PATIENCE);
     spec.files = vec![("/lib/iova/floor.bpf.o".into(), Object::Floor.place())];
@@ -101,5 +99,5 @@ fn guest(line: Line, programs: &Programs) -> Result<Pair> {
     if result.code != 0 {
         bail!("{RUNNER} ended with code {}: {}", result.code, String::from_utf8_lossy(&result.stderr).trim());
     }
-    Pair::parse(line, stdout.trim())
+    Ok((Pair::parse(line, stdout.trim())?, result.spent))
 }

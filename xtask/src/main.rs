@@ -12,7 +12,9 @@ mod kernels;
 mod lab;
 mod module;
 mod paths;
+mod pool;
 mod setup;
+mod steps;
 mod test;
 mod vm_suites;
 
@@ -23,7 +25,8 @@ use clap::{Parser, Subcommand};
 
 const ENVIRONMENT: &str = "Environment:
   IOVA_CACHE           where downloads and chroots go (default: ~/.cache/iova-lab)
-  IOVA_DEBIAN_MIRROR   instead of http://deb.debian.org";
+  IOVA_DEBIAN_MIRROR   instead of http://deb.debian.org
+  IOVA_ABREAST         guests at once (default: two per CPU)";
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Build, boot and test iova", after_help = ENVIRONMENT)]

@@ -8,7 +8,7 @@ use crate::bpf::Object;
 use crate::build::cargo;
 use crate::checks::{checkpatch, deny, pages, sizes};
 use crate::kernels::Line;
-use crate::lab::{self, Iommu};
+use crate::lab::Iommu;
 use crate::setup::{self, Need};
 use crate::vm_suites::{self, Variant};
 use crate::{bench, bpf, cmd, paths, say};
@@ -22,6 +22,12 @@ pub(crate) struct Args {
     /// Only the suites in virtual machines
     #[arg(long, conflicts_with = "host_only")]
     pub(crate) vm_only: bool,
+    /// Before anything else: what is quick on the host, and a few tests of everything in one virtual machine
+    #[arg(long, conflicts_with_all = ["all", "kernel", "iommu", "variant", "suite"])]
+    pub(crate) quick: bool,
+    /// The long guests too, which seldom find anything: CONTRIBUTING.md names them
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Only these kernels
     #[arg(long, value_enum, value_name = "LINE")]
     pub(crate) kernel: Vec<Line>,
@@ -38,9 +44,17 @@ pub(crate) struct Args {
 
 impl Args {
     /// True if nothing was left out but kernels, and each has a baseline.
-    fn is_whole(&self) -> bool {
-        let filters = self.iommu.is_empty() && self.variant.is_empty() && self.suite.is_empty();
-        filters && !self.kernel.contains(&Line::Debug)
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.quick && !self.has_filters_beside_kernels() && !self.kernel.contains(&Line::Debug)
+    }
+
+    /// True if something was named, which then runs however long it takes.
+    pub(crate) fn has_filters(&self) -> bool {
+        !self.kernel.is_empty() || self.has_filters_beside_kernels()
+    }
+
+    fn has_filters_beside_kernels(&self) -> bool {
+        !(self.iommu.is_empty() && self.variant.is_empty() && self.suite.is_empty())
     }
 }
 
@@ -48,14 +62,10 @@ impl Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut stages = Stages::default();
     if !args.vm_only {
-        host(&mut stages);
+        host(&mut stages, args.quick);
     }
     if !args.host_only && stages.failed.is_empty() {
-        stages.run("suites in virtual machines", || vm_suites::run(args));
-        if args.is_whole() {
-            stages.run("cargo xtask lab", lab::check);
-            stages.run("instruction counts", || bench::check(&args.kernel));
-        }
+        stages.run("virtual machines", || vm_suites::run(args));
     }
     stages.finish()
 }
@@ -63,17 +73,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// With the bench, which nothing else compiles here.
 const CLIPPY: [&str; 5] = ["clippy", "--workspace", "--all-targets", "--features", "iova-cli/bench"];
 
-fn host(stages: &mut Stages) {
-    stages.run("setup", || {
-        setup::duckdb::ensure();
-        setup::ensure(&[
-            Need::Bpf,
-            Need::Lints,
-            Need::Browser,
-            Need::Prometheus,
-            Need::Chroots(Line::ALL.to_vec()),
-        ])
-    });
+fn host(stages: &mut Stages, quick: bool) {
+    stages.run("setup", || setup::ensure(&[Need::Bpf, Need::Lints, Need::Prometheus]));
+    if !quick {
+        stages.run("setup of the rest", || {
+            setup::duckdb::ensure();
+            setup::ensure(&[Need::Browser, Need::Chroots(Line::ALL.to_vec())])
+        });
+    }
     stages.run("format", format);
     stages.run("file lengths", sizes::check);
     stages.run("dependencies", deny::check);
@@ -81,8 +88,10 @@ fn host(stages: &mut Stages) {
     stages.run("eBPF object", || bpf::object(Object::Iova).map(drop));
     stages.run("lints", || workspace(&CLIPPY, &["-D", "warnings"]));
     stages.run("unit tests", || workspace(&["test", "--workspace"], &[]));
-    stages.run("HTML reports in a browser", pages::check);
-    stages.run("time and memory of iova top", bench::check_top);
+    if !quick {
+        stages.run("HTML reports in a browser", pages::check);
+        stages.run("time and memory of iova top", bench::check_top);
+    }
 }
 
 fn format() -> Result<()> {

@@ -1,112 +1,196 @@
-//! The suites that need a kernel: one boot per configuration of the matrix, all of its suites in it.
+//! What needs a kernel: the suites, one boot per configuration of the matrix with all of its suites in it; the lab as it is
+//! without arguments; and the instruction counts.
 
 mod boots;
 mod cuts;
 mod matrix;
 mod prometheus;
+mod tally;
+mod times;
 mod whodunit;
 
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 
 use self::matrix::Configuration;
 pub(crate) use self::matrix::Variant;
-use crate::lab::{self, GuestResult, Interrupted, Io, Programs};
-use crate::say;
+use self::tally::{Tally, judge};
+use self::times::Ran;
+use crate::bench::{self, Pair};
+use crate::kernels::Line;
+use crate::lab::{self, GuestResult, Interrupted, Io, Programs, Spent};
 use crate::setup::{self, Need};
+use crate::{pool, say};
 
-/// The program in the guest that runs suites. It prints a line per test: `ok NAME`, `not ok NAME: WHY` or
-/// `skip NAME: REASON`.
+/// The program in the guest that runs suites.
 const RUNNER: &str = "guest-suite";
 
-/// Guests at once.
-const ABREAST: usize = 2;
+/// What the lab takes without arguments, about.
+const LAB_SECONDS: u32 = 60;
 
-/// What the tests of one or more guests came to.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Tally {
-    passed: usize,
-    /// One line per failure, fit to be read on its own.
-    failed: Vec<String>,
-    ignored: usize,
+/// What a guest, or a row of them, is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Job {
+    /// The suites of a configuration.
+    Suites(Configuration),
+    /// What `cargo xtask lab` shows.
+    Lab,
+    /// The instruction counts of a kernel.
+    Bench(Line),
 }
 
-/// Runs the configurations that the filters leave, and fails if a test, a guest or a kernel log did.
+/// What a job came to.
+struct Answer {
+    ran: Ran,
+    /// Of the bench.
+    pair: Option<Pair>,
+}
+
+/// Runs what the filters leave, and fails if a test, a guest or a kernel log did, or if a count is higher than it was.
 pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
     let started = Instant::now();
+    let jobs = jobs(args)?;
+    let programs = prepare(&jobs, if args.quick { Programs::quick } else { Programs::build })?;
+    // One alone shows its tests as they end.
+    let io = if jobs.len() == 1 { Io::Tee } else { Io::Capture };
+    let answers = pool::run(jobs, |job| job.seconds(), |job| job.run(&args.suite, &programs, io))?;
+    let (ran, pairs): (Vec<Ran>, Vec<_>) =
+        answers.into_iter().map(|answer| (answer.ran, answer.pair)).unzip();
+    let counts = counts(pairs.into_iter().flatten().collect());
+    print!("{}", times::render(&ran));
+    let mut total = counts;
+    ran.into_iter().for_each(|ran| total.add(ran.tally));
+    total.conclude(started.elapsed())
+}
+
+/// What there is to do: without filters the lab and the bench, too.
+fn jobs(args: &crate::test::Args) -> Result<Vec<Job>> {
     let matrix = matrix::wanted(args);
     if matrix.is_empty() {
         bail!("the matrix has no such combination of kernel, IOMMU and variant; it has: {}", matrix::known());
     }
-    setup::ensure(&[
-        Need::Qemu,
-        Need::Kernels(matrix.iter().map(|configuration| configuration.line).collect()),
-    ])?;
-    if matrix.iter().any(|configuration| configuration.variant.has_systemd()) {
-        setup::ensure(&[Need::Systemd])?;
+    let mut jobs: Vec<_> = matrix.into_iter().map(Job::Suites).collect();
+    if args.is_whole() {
+        let lines = if args.kernel.is_empty() { &Line::ALL[..] } else { &args.kernel };
+        jobs.push(Job::Lab);
+        jobs.extend(lines.iter().copied().map(Job::Bench));
     }
-    if matrix.iter().any(|configuration| configuration.has_prometheus()) {
-        setup::ensure(&[Need::Prometheus])?;
-    }
-    let programs = Programs::build()?;
+    Ok(jobs)
+}
+
+/// Finds, installs and builds what the jobs need.
+fn prepare(jobs: &[Job], build: fn() -> Result<Programs>) -> Result<Programs> {
+    let any = |is: fn(Configuration) -> bool| {
+        jobs.iter().any(|job| matches!(job, Job::Suites(configuration) if is(*configuration)))
+    };
+    let mut needs = vec![Need::Qemu, Need::Kernels(jobs.iter().map(|job| job.line()).collect())];
+    needs.extend(any(|configuration| configuration.variant.has_systemd()).then_some(Need::Systemd));
+    needs.extend(any(Configuration::has_prometheus).then_some(Need::Prometheus));
+    setup::ensure(&needs)?;
+    let programs = build()?;
     if !programs.has(RUNNER) {
         bail!("tests/guest builds no {RUNNER}, so there are no suites to run; add it to its Cargo.toml");
     }
-    // One alone shows its tests as they end.
-    let io = if matrix.len() == 1 { Io::Tee } else { Io::Capture };
-    let total = abreast(matrix, |configuration| boot(configuration, &args.suite, &programs, io))?;
-    conclude(&total, started.elapsed())
+    if jobs.iter().any(|job| matches!(job, Job::Bench(_))) {
+        bench::prepare(&programs)?;
+    }
+    Ok(programs)
 }
 
-/// Boots the configurations, some at a time: half of a guest's time is waiting. What each has to say stays together.
-fn abreast(
-    matrix: Vec<Configuration>,
-    boot: impl Fn(Configuration) -> Result<Tally> + Sync,
+/// Judges the instruction counts, if there are any.
+fn counts(mut pairs: Vec<Pair>) -> Tally {
+    let mut tally = Tally::default();
+    if !pairs.is_empty() {
+        println!();
+        match bench::judge(&mut pairs) {
+            Ok(()) => tally.passed += 1,
+            Err(error) => tally.failed.push(format!("instruction counts: {error:#}")),
+        }
+    }
+    tally
+}
+
+impl Job {
+    /// So long it takes, about.
+    fn seconds(self) -> u32 {
+        match self {
+            Self::Suites(configuration) => configuration.seconds(),
+            Self::Lab => LAB_SECONDS,
+            Self::Bench(_) => bench::SECONDS,
+        }
+    }
+
+    fn line(self) -> Line {
+        match self {
+            Self::Suites(configuration) => configuration.line,
+            Self::Lab => Line::V6_12,
+            Self::Bench(line) => line,
+        }
+    }
+
+    /// Boots its guests and says what they came to; only an interruption is an error.
+    fn run(self, suites: &[String], programs: &Programs, io: Io) -> Result<Answer> {
+        let name = self.to_string();
+        say(format_args!("{name}: boots"));
+        let started = Instant::now();
+        let (mut text, mut pair) = (format!("\n{name}\n"), None);
+        let run = match self {
+            Self::Suites(configuration) => boot(configuration, suites, programs, io, &mut text),
+            Self::Lab => usual(&name, programs, &mut text),
+            Self::Bench(line) => bench::guest(line, programs).map(|(counted, spent)| {
+                pair = Some(counted);
+                Tally { spent: Some(spent), ..Tally::default() }
+            }),
+        };
+        let tally = match run {
+            Ok(tally) => tally,
+            Err(error) if error.is::<Interrupted>() => return Err(error),
+            Err(error) => {
+                let mut tally = Tally { spent: Some(Spent::only(started.elapsed())), ..Tally::default() };
+                tally.fail(&name, &format!("{error:#}"), &mut text);
+                tally
+            }
+        };
+        let took = started.elapsed().as_secs_f32();
+        println!("{text}{name}: {} in {took:.0} s", tally.summary());
+        Ok(Answer { ran: Ran { name, line: self.line(), tally }, pair })
+    }
+}
+
+impl std::fmt::Display for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Suites(configuration) => configuration.fmt(f),
+            Self::Lab => f.write_str("cargo xtask lab"),
+            Self::Bench(line) => write!(f, "{line} instruction counts"),
+        }
+    }
+}
+
+/// Boots a configuration's guests.
+fn boot(
+    configuration: Configuration,
+    suites: &[String],
+    programs: &Programs,
+    io: Io,
+    text: &mut String,
 ) -> Result<Tally> {
-    let queue = Mutex::new(matrix.into_iter());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || -> Result<Tally> {
-        let mut sum = Tally::default();
-        while let Some(configuration) = next() {
-            sum.add(boot(configuration)?);
-        }
-        Ok(sum)
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..ABREAST).map(|_| scope.spawn(work)).collect();
-        let mut total = Tally::default();
-        for worker in workers {
-            total.add(worker.join().map_err(|_| anyhow!("a guest's thread panicked"))??);
-        }
-        Ok(total)
-    })
+    match configuration.variant {
+        Variant::Boot => boots::run(configuration, programs, io, text),
+        Variant::Whodunit => whodunit::run(configuration, programs, io, text),
+        Variant::Cuts => cuts::run(configuration, programs, io, text),
+        _ => one_boot(configuration, suites, programs, io, text),
+    }
 }
 
-/// Runs one configuration's suites; only an interruption is an error.
-fn boot(configuration: Configuration, suites: &[String], programs: &Programs, io: Io) -> Result<Tally> {
-    let name = configuration.to_string();
-    say(format_args!("{name}: boots"));
-    let started = Instant::now();
-    let mut text = format!("\n{name}\n");
-    let run = match configuration.variant {
-        Variant::Boot => boots::run(configuration, programs, io, &mut text),
-        Variant::Whodunit => whodunit::run(configuration, programs, io, &mut text),
-        Variant::Cuts => cuts::run(configuration, programs, io, &mut text),
-        _ => one_boot(configuration, suites, programs, io, &mut text),
-    };
-    let tally = match run {
-        Ok(tally) => tally,
-        Err(error) if error.is::<Interrupted>() => return Err(error),
-        Err(error) => {
-            let _ = writeln!(text, "not ok {name}: {error:#}");
-            Tally { failed: vec![format!("{name}: {}", first_line(&error))], ..Tally::default() }
-        }
-    };
-    let took = started.elapsed().as_secs_f32();
-    println!("{text}{name}: {} in {took:.0} s", tally.summary());
+/// The lab as it is without arguments.
+fn usual(name: &str, programs: &Programs, text: &mut String) -> Result<Tally> {
+    let result = lab::guest(&lab::usual()?, programs)?;
+    quote(&result, Io::Capture, text);
+    let mut tally = judge(name, &result, text);
+    tally.passed += usize::from(tally.failed.is_empty());
     Ok(tally)
 }
 
@@ -125,7 +209,7 @@ fn one_boot(
     if configuration.has_prometheus() {
         spec.files = prometheus::files()?;
     }
-    let mut result = lab::guest(&spec, programs)?;
+    let (mut result, mut tally) = (lab::guest(&spec, programs)?, Tally::default());
     // A failed test stays failed, whatever else was wrong.
     if let (0, Some(line)) = (result.code, result.log.impossible_flags()) {
         say(format_args!("{configuration}: flags that no CPU has ({line}); once more"));
@@ -133,11 +217,12 @@ fn one_boot(
             text,
             "# all tests passed, but with flags that no CPU has, so it was booted once more: {line}"
         );
+        tally.spend(result.spent);
         result = lab::guest(&spec, programs)?;
     }
     quote(&result, io, text);
-    let _ = writeln!(text, "# booted in {:.1} s", result.boot.as_secs_f32());
-    let mut tally = judge(&configuration.to_string(), &result, text);
+    let _ = writeln!(text, "# booted in {:.1} s", result.boot().as_secs_f32());
+    tally.add(judge(&configuration.to_string(), &result, text));
     if let Some((option, promise)) = advised(&String::from_utf8_lossy(&result.stdout)) {
         tally.add(once_more(configuration, programs, io, text, (option, promise))?);
     }
@@ -183,98 +268,14 @@ fn quote(result: &GuestResult, io: Io, text: &mut String) {
     }
 }
 
-fn first_line(error: &anyhow::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
-}
-
-/// Counts the runner's lines, and whatever else must not be in a good run, which is added to `text`.
-fn judge(name: &str, result: &GuestResult, text: &mut String) -> Tally {
-    let mut tally = count(name, &String::from_utf8_lossy(&result.stdout));
-    let mut problems = result.problems.clone();
-    if result.code != 0 && tally.failed.is_empty() {
-        let stderr = String::from_utf8_lossy(&result.stderr);
-        let last = stderr.lines().last().unwrap_or("nothing on stderr");
-        problems.push(format!("{RUNNER} ended with code {} and named no failure: {last}", result.code));
-    }
-    if let Err(error) = lab::splat_check(result) {
-        problems.push(format!("{error:#}"));
-    }
-    for problem in problems {
-        let _ = writeln!(text, "not ok {name}: {problem}");
-        tally.failed.push(format!("{name}: {}", problem.lines().next().unwrap_or_default()));
-    }
-    if !tally.failed.is_empty() {
-        for line in result.log.warnings() {
-            let _ = writeln!(text, "# kernel: {line}");
-        }
-    }
-    tally
-}
-
-fn count(name: &str, output: &str) -> Tally {
-    let mut tally = Tally::default();
-    for line in output.lines() {
-        if line.starts_with("ok ") {
-            tally.passed += 1;
-        } else if line.starts_with("skip ") {
-            tally.ignored += 1;
-        } else if let Some(failure) = line.strip_prefix("not ok ") {
-            tally.failed.push(format!("{name}: {failure}"));
-        }
-    }
-    tally
-}
-
-impl Tally {
-    fn add(&mut self, mut more: Self) {
-        self.passed += more.passed;
-        self.ignored += more.ignored;
-        self.failed.append(&mut more.failed);
-    }
-
-    fn summary(&self) -> String {
-        format!("{} passed; {} failed; {} ignored", self.passed, self.failed.len(), self.ignored)
-    }
-}
-
-fn conclude(total: &Tally, took: Duration) -> Result<()> {
-    let verdict = if total.failed.is_empty() { "ok" } else { "FAILED" };
-    println!("\ntest result: {verdict}. {}; finished in {:.2}s", total.summary(), took.as_secs_f32());
-    if !total.failed.is_empty() {
-        let named = total.failed.join("\n    ");
-        bail!("{} of the tests in virtual machines failed:\n    {named}", total.failed.len());
-    }
-    if total.passed == 0 {
-        bail!("no test ran; does --suite name one? A run of nothing proves nothing");
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_of_the_runner_are_counted() {
-        let tally =
-            count("6.1 intel", "# a remark\nok a\nok b\nskip c: needs 6.12\nnot ok d: 3 != 4\nokay\n");
-        assert_eq!((tally.passed, tally.ignored), (2, 1));
-        assert_eq!(tally.failed, ["6.1 intel: d: 3 != 4"]);
-        assert_eq!(tally.summary(), "2 passed; 1 failed; 1 ignored");
-    }
 
     #[test]
     fn a_suite_may_ask_for_one_more_boot() {
         let output = "ok a\n# boot once more with intel_iommu=forcedac 500..900\n";
         assert_eq!(advised(output), Some(("intel_iommu=forcedac", "500..900")));
         assert_eq!(advised("ok boot once more with\n"), None);
-    }
-
-    #[test]
-    fn nothing_run_is_no_success() {
-        assert!(conclude(&Tally::default(), Duration::ZERO).is_err());
-        assert!(conclude(&Tally { passed: 1, ..Tally::default() }, Duration::ZERO).is_ok());
-        let failed = Tally { passed: 1, failed: vec!["x".into()], ignored: 0 };
-        assert!(conclude(&failed, Duration::ZERO).is_err());
     }
 }

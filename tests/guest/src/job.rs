@@ -1,5 +1,7 @@
 //! The order a guest gets, and the answer it ends with. Both travel as JSON.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Where the initramfs holds the [`Job`].
@@ -29,6 +31,8 @@ pub struct Job {
     pub netdev: Option<String>,
     /// Files and directories to send to the host when the command has ended.
     pub out: Vec<String>,
+    /// Have the kernel note every process that ends, for [`Report::iova`]. That costs instructions.
+    pub accounting: bool,
     /// Set if the command gets the console as its terminal instead of the two output streams.
     pub terminal: Option<Terminal>,
 }
@@ -51,4 +55,15 @@ pub struct Report {
     pub code: i32,
     /// What went wrong around the command (a module that did not load, a device that did not appear).
     pub problems: Vec<String>,
+    /// The processes of `iova`, if they were counted.
+    pub iova: Option<Processes>,
+}
+
+/// Processes that have ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Processes {
+    /// Programs that were started.
+    pub started: u64,
+    /// CPU time, user and system.
+    pub cpu: Duration,
 }

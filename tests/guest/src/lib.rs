@@ -1,4 +1,5 @@
-//! The border between a lab guest and its host: what the host orders ([`Job`]) and what the guest answers ([`wire`]).
+//! The border between a lab guest and its host: what the host orders ([`Job`]) and what the guest answers ([`wire`],
+//! [`verdict`]).
 //!
 //! Both sides are built from this one file set, so they can't disagree about the format.
 
@@ -7,6 +8,7 @@ pub mod cuts;
 pub mod edu;
 pub mod job;
 pub mod random;
+pub mod verdict;
 pub mod wire;
 
-pub use job::{Job, Report, Terminal};
+pub use job::{Job, Processes, Report, Terminal};

@@ -60,6 +60,11 @@ impl Pair {
         Ok(Self { line: line.to_string(), ..pair })
     }
 
+    /// Of its kernel among all.
+    pub(crate) fn place(&self) -> Option<usize> {
+        Line::ALL.iter().position(|line| line.name() == self.line)
+    }
+
     /// What each profile adds to the pair.
     pub(crate) fn added(&self) -> [(&'static str, u64); 3] {
         self.iova.named().map(|(name, total)| (name, total.saturating_sub(self.none)))
@@ -104,7 +109,7 @@ impl Baseline {
     pub(crate) fn replace(&mut self, measured: Vec<Pair>) {
         self.pairs.retain(|old| measured.iter().all(|new| new.line != old.line));
         self.pairs.extend(measured);
-        self.pairs.sort_by_key(|pair| Line::ALL.iter().position(|line| line.to_string() == pair.line));
+        self.pairs.sort_by_key(Pair::place);
     }
 
     /// Writes it.

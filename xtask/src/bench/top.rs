@@ -12,8 +12,8 @@ const ATTEMPTS: u32 = 3;
 /// Measures and prints; with `check`, fails above a limit.
 pub(super) fn run(check: bool) -> Result<()> {
     // Static and without an allocator of its own, as what users get; in the profile that guests have built most of.
-    let mut cargo = build::static_build("guest", "iova-cli");
-    let built = build::executables(cargo.args(["--features", "bench", "--bench", "top"]))?;
+    let mut cargo = build::guest_build();
+    let built = build::executables(cargo.args(["--features", "iova-cli/bench", "--bench", "top"]))?;
     let is_bench = |name: &OsStr| name.to_string_lossy().starts_with("top-");
     let bench = built.into_iter().find(|path| path.file_name().is_some_and(is_bench));
     let bench = bench.context("iova-cli built no bench called top")?;

@@ -60,7 +60,7 @@ fn probe() -> Result<Accel> {
     let image = initramfs::pack(&kernel, &spec, &Programs::bare()?)?;
     match run::boot(&kernel, &spec, Accel::Kvm, &image) {
         Ok(result) if result.code == 0 => {
-            say(format_args!("KVM works here: a kernel was up in {:.1} s", result.boot.as_secs_f32()));
+            say(format_args!("KVM works here: a kernel was up in {:.1} s", result.boot().as_secs_f32()));
             Ok(Accel::Kvm)
         }
         Err(error) if error.is::<Interrupted>() => Err(error),

@@ -11,6 +11,7 @@ use iova_guest::wire::Kind;
 
 use super::kmsg::KernelLog;
 use super::spec::{GuestResult, GuestSpec, Io, Out};
+use super::spent::Spent;
 
 /// What a guest has sent so far.
 pub(crate) struct Collector {
@@ -82,18 +83,23 @@ impl Collector {
         self.report.is_some()
     }
 
+    /// What the guest took, whose QEMU is gone and took this CPU time.
+    pub(crate) fn spent(&self, cpu: Option<Duration>) -> Spent {
+        let iova = self.report.as_ref().and_then(|report| report.iova);
+        Spent { wall: self.started.elapsed(), boot: self.boot, cpu, iova }
+    }
+
     /// The result, if the guest reported one.
-    pub(crate) fn finish(self, total: Duration) -> Result<Option<GuestResult>> {
-        let Some(report) = self.report else { return Ok(None) };
-        Ok(Some(GuestResult {
+    pub(crate) fn finish(self, spent: Spent) -> Option<GuestResult> {
+        let report = self.report?;
+        Some(GuestResult {
             code: report.code,
             stdout: self.stdout,
             stderr: self.stderr,
             log: self.log,
             problems: report.problems,
-            boot: self.boot.unwrap_or(total),
-            total,
-        }))
+            spent,
+        })
     }
 
     fn output(

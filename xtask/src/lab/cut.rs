@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use super::spec::GuestResult;
+use super::spent::Spent;
 
 /// The moment of a cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub(crate) struct Cut {
 pub(crate) struct Severed {
     /// What its command had printed.
     pub(crate) stdout: Vec<u8>,
-    /// From QEMU's start to the cut.
-    pub(crate) lived: Duration,
+    /// What it took until the cut.
+    pub(crate) spent: Spent,
 }
 
 /// What became of a guest that was to be cut.

@@ -12,10 +12,12 @@ mod kmsg;
 mod listed;
 mod modules;
 mod pin;
+mod prepare;
 mod qemu;
 mod run;
 mod signals;
 mod spec;
+mod spent;
 mod systemd;
 mod terminal;
 mod watch;
@@ -34,11 +36,11 @@ pub(crate) use initramfs::Programs;
 pub(crate) use run::{EndedEarly, Image, run as guest, splat_check};
 pub(crate) use signals::Interrupted;
 pub(crate) use spec::{GuestResult, GuestSpec, Io, Iommu, Out};
+pub(crate) use spent::Spent;
 pub(crate) use systemd::{ensure_packages as ensure_systemd, state_disk};
 
 use crate::kernels::Line;
 use crate::say;
-use crate::setup::{self, Need};
 
 /// What to boot and what to run in it.
 #[derive(Debug, clap::Args)]
@@ -128,21 +130,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// What `cargo xtask lab` does for somebody who says nothing more; for `cargo xtask test`.
-pub(crate) fn check() -> Result<()> {
+/// What `cargo xtask lab` boots for somebody who says nothing more; for `cargo xtask test`.
+pub(crate) fn usual() -> Result<GuestSpec> {
     #[derive(clap::Parser)]
     struct Line {
         #[command(flatten)]
         args: Args,
     }
     let args = <Line as clap::Parser>::try_parse_from(["lab"])?.args;
-    let code = boot(&args.spec(User::Program), &args)?;
-    if code == 0 { Ok(()) } else { Err(anyhow!("its command ended with code {code}")) }
+    Ok(GuestSpec { io: Io::Capture, ..args.spec(User::Program) })
 }
 
 fn boot(spec: &GuestSpec, args: &Args) -> Result<u8> {
-    setup::ensure(&[Need::Qemu, Need::Kernels(vec![spec.line])])?;
-    let programs = if args.bare { Programs::bare()? } else { Programs::build()? };
+    let programs = if args.bare { prepare::prepare_bare(spec.line)? } else { prepare::prepare(spec.line)? };
     if spec.io == Io::Terminal {
         say(format_args!("booting {} for this terminal; Ctrl-A x ends the guest", spec.line.name()));
     }
@@ -162,8 +162,8 @@ fn conclude(args: &Args, result: &GuestResult) -> Result<()> {
         std::fs::write(path, result.log.to_string())
             .map_err(|error| anyhow!("cannot write the kernel log to {}: {error}", path.display()))?;
     }
-    let (boot, total) = (result.boot.as_secs_f32(), result.total.as_secs_f32());
-    say(format_args!("booted in {boot:.1} s, off after {total:.1} s"));
+    let (boot, off) = (result.boot().as_secs_f32(), result.spent.wall.as_secs_f32());
+    say(format_args!("booted in {boot:.1} s, off after {off:.1} s"));
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use super::pin::Pin;
 use super::qemu::{self, Accel, Backends};
 use super::signals::{self, Interrupted};
 use super::spec::{GuestResult, GuestSpec, Io};
+use super::spent::{self, Spent};
 use super::terminal::{self, RawMode};
 use super::watch::{self, Event};
 use super::{accel, fds, systemd};
@@ -88,9 +89,9 @@ pub(crate) fn boot(kernel: &Kernel, spec: &GuestSpec, accel: Accel, image: &[u8]
     result
 }
 
-/// A guest that was over before it had reported; some are meant to be.
+/// A guest that was over before it had reported, and what it took; some are meant to be.
 #[derive(Debug)]
-pub(crate) struct EndedEarly;
+pub(crate) struct EndedEarly(pub(crate) Spent);
 
 impl std::fmt::Display for EndedEarly {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -108,7 +109,7 @@ enum End {
     Own,
     /// Its time was over.
     Late,
-    /// Its power was cut.
+    /// Its power is to be cut.
     Cut,
 }
 
@@ -164,8 +165,8 @@ impl Guest {
         let mut collector = Collector::new(spec, self.started);
         let end = self.follow(spec, &mut collector, Some(cut))?;
         if end == End::Cut {
-            let lived = self.started.elapsed();
-            return Ok(Fate::Cut(Severed { stdout: collector.into_stdout(), lived }));
+            let spent = collector.spent(self.end());
+            return Ok(Fate::Cut(Severed { stdout: collector.into_stdout(), spent }));
         }
         self.finish(spec, collector, end == End::Own).map(Fate::Ended)
     }
@@ -183,7 +184,6 @@ impl Guest {
             }
             let left = fuse.as_ref().and_then(|fuse| fuse.left(now));
             if left == Some(Duration::ZERO) {
-                self.end();
                 return Ok(End::Cut);
             }
             match self.events.recv_timeout(left.unwrap_or(TICK).min(TICK)) {
@@ -217,16 +217,16 @@ impl Guest {
     }
 
     fn finish(mut self, spec: &GuestSpec, collector: Collector, ended: bool) -> Result<GuestResult> {
-        self.end();
+        let spent = collector.spent(self.end());
         // Ctrl-C reaches QEMU too, and its end may be seen before our own signal is.
         signals::check()?;
         if self.console.panicked() {
             return Err(self.failed("panicked"));
         }
-        match collector.finish(self.started.elapsed())? {
+        match collector.finish(spent) {
             Some(result) if ended => Ok(result),
             Some(_) => Err(self.failed(&format!("did not power off within {} s", POWER_OFF.as_secs()))),
-            None if ended => Err(self.failed("ended without a result").context(EndedEarly)),
+            None if ended => Err(self.failed("ended without a result").context(EndedEarly(spent))),
             None => Err(self.failed(&format!(
                 "did not finish within {} s (--timeout); it has been ended",
                 spec.timeout.as_secs()
@@ -238,16 +238,19 @@ impl Guest {
         anyhow::anyhow!("the guest {what}.\n{}", self.console.excerpt())
     }
 
-    fn end(&mut self) {
-        // Both fail only if QEMU has ended already.
+    /// Ends QEMU; its CPU time.
+    fn end(&mut self) -> Option<Duration> {
+        // Fails only if it has ended already.
         let _ = self.qemu.kill();
-        let _ = self.qemu.wait();
+        spent::cpu_time(&self.qemu)
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.end();
+        // Both fail only if QEMU has ended already.
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
     }
 }
 

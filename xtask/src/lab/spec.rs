@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 
 use super::kmsg::KernelLog;
+use super::spent::Spent;
 use crate::kernels::Line;
 
 /// The IOMMU that the machine has.
@@ -162,10 +163,15 @@ pub(crate) struct GuestResult {
     pub(crate) log: KernelLog,
     /// What went wrong around the command.
     pub(crate) problems: Vec<String>,
+    /// What that took.
+    pub(crate) spent: Spent,
+}
+
+impl GuestResult {
     /// From QEMU's start to the command's.
-    pub(crate) boot: Duration,
-    /// From QEMU's start to its end.
-    pub(crate) total: Duration,
+    pub(crate) fn boot(&self) -> Duration {
+        self.spent.boot.unwrap_or(self.spent.wall)
+    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
+use super::goes_on;
 use super::matrix::Configuration;
-use super::{Tally, goes_on};
+use super::tally::Tally;
 use crate::kernels::Line;
 use crate::lab::{self, GuestSpec, Io, Programs};
 use crate::say;
@@ -59,7 +60,7 @@ pub(super) fn run(
         spec.append.extend(["systemd.condition-needs-update=0".into(), format!("iova.boot={boot}")]);
         spec.append.push(advice(configuration.line).into());
         let result = image.boot(&spec)?;
-        let (up, off) = (result.boot.as_secs_f32(), result.total.as_secs_f32());
+        let (up, off) = (result.boot().as_secs_f32(), result.spent.wall.as_secs_f32());
         say(format_args!("{name}: {boot}: tests after {up:.1} s, off after {off:.1} s"));
         if !goes_on(&name, &result, io, text, &mut total) {
             break;

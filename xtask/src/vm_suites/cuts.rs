@@ -17,7 +17,8 @@ use self::disk::Disk;
 use self::moments::{Moments, Whole};
 use self::tally::Cuts;
 use super::matrix::Configuration;
-use super::{RUNNER, Tally, count, judge, quote};
+use super::tally::{Tally, count, judge};
+use super::{RUNNER, quote};
 use crate::lab::{self, Fate, Forgetful, GuestSpec, Image, Io, Programs};
 use crate::say;
 
@@ -158,10 +159,12 @@ impl Row {
         let forgotten = self.state.forget(&log, &mut self.chance)?;
         self.complain(cuts.left(&said), text);
         let where_it_was = cuts.add(&said, forgotten);
-        let line = format!("{name}: {moment}, after {:.1} s: {where_it_was}", severed.lived.as_secs_f32());
+        let line =
+            format!("{name}: {moment}, after {:.1} s: {where_it_was}", severed.spent.wall.as_secs_f32());
         say(format_args!("{line}"));
         text.push_str(&format!("# {line}\n"));
         self.total.add(count(&name, &said));
+        self.total.spend(severed.spent);
         self.check_disk(text)
     }
 

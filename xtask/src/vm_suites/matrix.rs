@@ -13,6 +13,8 @@ use crate::lab::{GuestSpec, Iommu};
 pub(crate) enum Variant {
     /// Nothing
     Plain,
+    /// Nothing, for a few tests of everything
+    Quick,
     /// Unmaps synchronously
     Strict,
     /// Devices bypass the IOMMU
@@ -56,7 +58,7 @@ pub(crate) struct Configuration {
 
 /// Every kernel with the commonest IOMMU, the other IOMMUs where their drivers differ, and what else a host may be
 /// like on the kernel that most have.
-const MATRIX: [Configuration; 33] = [
+const MATRIX: [Configuration; 28] = [
     plain(Line::V5_10, Iommu::Intel),
     plain(Line::V6_1, Iommu::Intel),
     plain(Line::V6_12, Iommu::Intel),
@@ -82,12 +84,19 @@ const MATRIX: [Configuration; 33] = [
     verify(Line::V7_3, Iommu::Intel),
     verify(Line::V6_12, Iommu::Amd),
     special(Variant::VerifySeed),
-    special(Variant::Cuts),
     special(Variant::Boot),
-    Configuration { line: Line::V6_1, iommu: Iommu::Intel, variant: Variant::Boot },
     special(Variant::Whodunit),
-    Configuration { line: Line::V6_12, iommu: Iommu::Amd, variant: Variant::Whodunit },
     special(Variant::Icount),
+];
+
+/// The guest of `--quick`.
+const QUICK: Configuration = special(Variant::Quick);
+
+/// What takes long and seldom finds anything: left out of a run without filters, unless it is one of `--all`.
+const LONG: [Configuration; 5] = [
+    special(Variant::Cuts),
+    Configuration { line: Line::V6_1, iommu: Iommu::Intel, variant: Variant::Boot },
+    Configuration { line: Line::V6_12, iommu: Iommu::Amd, variant: Variant::Whodunit },
     Configuration { line: Line::V6_1, iommu: Iommu::Intel, variant: Variant::Storm },
     Configuration { line: Line::V7_3, iommu: Iommu::Amd, variant: Variant::Storm },
 ];
@@ -151,13 +160,19 @@ fn seeded(seed: u64) -> Vec<(u8, u64)> {
 
 /// The configurations that the filters of the command line leave.
 pub(crate) fn wanted(args: &crate::test::Args) -> Vec<Configuration> {
+    if args.quick {
+        return vec![QUICK];
+    }
+    let long = LONG.into_iter().filter(|_| args.all || args.has_filters());
     let asked = ON_REQUEST.into_iter().filter(|configuration| args.kernel.contains(&configuration.line));
-    MATRIX.into_iter().chain(asked).filter(|configuration| configuration.is_wanted(args)).collect()
+    let quick = args.variant.contains(&QUICK.variant).then_some(QUICK);
+    let all = MATRIX.into_iter().chain(long).chain(asked).chain(quick);
+    all.filter(|configuration| configuration.is_wanted(args)).collect()
 }
 
 /// All that there is, for those who have asked for something else.
 pub(crate) fn known() -> String {
-    let all = MATRIX.iter().chain(&ON_REQUEST).map(ToString::to_string);
+    let all = MATRIX.iter().chain(&LONG).chain(&ON_REQUEST).chain([&QUICK]).map(ToString::to_string);
     all.collect::<Vec<_>>().join(", ")
 }
 
@@ -192,6 +207,7 @@ impl Variant {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
+            Self::Quick => "quick",
             Self::Strict => "strict",
             Self::Passthrough => "passthrough",
             Self::Off => "off",
@@ -217,7 +233,7 @@ impl Configuration {
         let mut spec = GuestSpec::new(self.line, self.iommu, argv);
         match self.variant {
             Variant::Plain | Variant::Boot | Variant::Cuts => {}
-            Variant::Policy => spec.listed = true,
+            Variant::Quick | Variant::Policy => spec.listed = true,
             Variant::Edu36 => spec.edu_mask = (1 << 36) - 1,
             Variant::Edu43 => spec.edu_mask = (1 << 43) - 1,
             // Poison, red zones, checks, and the origin of every object.
@@ -255,6 +271,17 @@ impl Configuration {
         spec.env.extend(std::env::var("IOVA_STORM_SEED").map(|seed| ("IOVA_STORM_SEED".into(), seed)));
         spec.timeout = self.patience();
         spec
+    }
+
+    /// So long it takes, about, two guests to a CPU: the longest begin first.
+    pub(super) fn seconds(self) -> u32 {
+        match self.variant {
+            Variant::Boot | Variant::Cuts => 900,
+            Variant::Plain | Variant::Policy | Variant::Storm | Variant::Whodunit => 600,
+            Variant::Verify | Variant::VerifySeed | Variant::Crowd | Variant::Icount => 400,
+            Variant::Edu36 | Variant::Edu43 | Variant::Quick => 200,
+            Variant::Strict | Variant::Passthrough | Variant::Off | Variant::Lockdown => 100,
+        }
     }
 
     /// Under TCG on a busy machine everything takes its time, the more so where every access to memory is checked.
@@ -313,9 +340,19 @@ mod tests {
     }
 
     #[test]
-    fn the_debug_kernel_runs_for_those_who_name_it() {
-        assert_eq!(names(""), MATRIX.map(|configuration| configuration.to_string()));
+    fn what_is_long_runs_for_those_who_want_all_or_name_something() {
+        let named = |matrix: &[Configuration]| matrix.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(""), named(&MATRIX));
+        assert_eq!(names("--all"), named(&[&MATRIX[..], &LONG].concat()));
         assert_eq!(names("--variant storm"), ["6.1 intel storm", "7.3 amd storm"]);
+        assert_eq!(names("--suite boot --variant boot"), ["6.12 intel boot", "6.1 intel boot"]);
+        assert_eq!(names("--quick"), ["6.12 intel quick"]);
+        assert_eq!(names("--variant quick"), names("--quick"));
+        assert!(names("--kernel 7.3").contains(&"7.3 amd storm".into()));
+    }
+
+    #[test]
+    fn the_debug_kernel_runs_for_those_who_name_it() {
         assert_eq!(
             names("--kernel 6.12-debug --variant storm"),
             ["6.12-debug intel storm", "6.12-debug amd storm"]

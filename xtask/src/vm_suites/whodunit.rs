@@ -8,8 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 
 use super::boots::MODULE;
+use super::goes_on;
 use super::matrix::{Configuration, culprit_address};
-use super::{Tally, goes_on};
+use super::tally::Tally;
 use crate::lab::{self, GuestSpec, Io, Iommu, Programs};
 use crate::{fsx, say};
 
@@ -38,17 +39,21 @@ pub(super) fn run(
         spec.append.extend(["systemd.condition-needs-update=0".into(), format!("iova.boot={boot}"), culprit]);
         spec.append.extend((configuration.iommu == Iommu::Amd).then(|| "iova.dies".into()));
         let result = match image.boot(&spec) {
-            Err(error) if dies && error.is::<lab::EndedEarly>() => {
-                say(format_args!("{name}: {boot}: died, as it should; switched on again"));
-                dies = false;
-                image.boot(&spec)?
-            }
-            result => result?,
+            Err(error) => match error.downcast_ref() {
+                Some(lab::EndedEarly(spent)) if dies => {
+                    say(format_args!("{name}: {boot}: died, as it should; switched on again"));
+                    total.spend(*spent);
+                    dies = false;
+                    image.boot(&spec)?
+                }
+                _ => return Err(error),
+            },
+            Ok(result) => result,
         };
         if dies {
             bail!("{boot} should have died of its first trial");
         }
-        let off = result.total.as_secs_f32();
+        let off = result.spent.wall.as_secs_f32();
         say(format_args!("{name}: {boot}: off after {off:.1} s"));
         if !goes_on(&name, &result, io, text, &mut total) {
             break;

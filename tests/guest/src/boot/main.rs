@@ -13,9 +13,11 @@ mod system;
 mod whodunit;
 
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use iova_guest::channel::{self, Channel, send};
+use iova_guest::verdict::{Line, Verdict};
 use iova_guest::wire::Kind;
 use iova_guest::{Report, job};
 
@@ -61,20 +63,21 @@ fn answer_with(channel: &Channel, boot: &str, all: &[(&str, &dyn Fn() -> Result<
     send(channel, Kind::Started, &[])?;
     let mut code = 0;
     for (name, check) in all {
-        let line = match check() {
-            Ok(remark) => format!("{remark}ok boot.{boot}.{name}\n"),
-            Err(error) => {
-                code = 1;
-                format!("not ok boot.{boot}.{name}: {}\n", format!("{error:#}").replace('\n', " | "))
-            }
+        let (name, begin) = (format!("boot.{boot}.{name}"), Instant::now());
+        let answer = check().map_err(|error| format!("{error:#}").replace('\n', " | "));
+        let (remark, verdict) = match &answer {
+            Ok(remark) => (remark.as_str(), Verdict::Passed),
+            Err(why) => ("", Verdict::Failed(why)),
         };
-        send(channel, Kind::Stdout, line.as_bytes())?;
+        code |= i32::from(answer.is_err());
+        let line = Line { name: &name, verdict, took: Some(begin.elapsed()) };
+        send(channel, Kind::Stdout, format!("{remark}{line}\n").as_bytes())?;
     }
     if code != 0 {
         send(channel, Kind::Stderr, system::journal(&[])?.as_bytes())?;
     }
     channel::send_kernel_log(channel)?;
-    send(channel, Kind::Report, &serde_json::to_vec(&Report { code, problems: Vec::new() })?)?;
+    send(channel, Kind::Report, &serde_json::to_vec(&Report { code, problems: Vec::new(), iova: None })?)?;
     channel::drain(channel);
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! It is the only init there is: no udev, no services, no fixed sleeps. Whatever the host wants back travels as
 //! frames over the second UART (see [`channel`]); the console stays for the kernel.
 
+mod accounting;
 mod collect;
 mod command;
 mod prepare;
@@ -11,6 +12,8 @@ use anyhow::{Context, Result};
 use iova_guest::channel::{self, send};
 use iova_guest::wire::Kind;
 use iova_guest::{Job, Report, job};
+
+use self::accounting::Accounting;
 
 fn main() {
     if let Err(error) = serve() {
@@ -28,11 +31,13 @@ fn serve() -> Result<()> {
         std::fs::read_to_string(job::JOB_PATH).with_context(|| format!("reading {}", job::JOB_PATH))?;
     let job: Job = serde_json::from_str(&text).with_context(|| format!("reading {}", job::JOB_PATH))?;
 
+    let accounting = job.accounting.then(Accounting::start).flatten();
     problems.extend(prepare::modules(&job.modules));
     problems.extend(prepare::claim(&job.claim));
     problems.extend(prepare::devices(&job));
     send(&channel, Kind::Started, &[])?;
     let code = command::run(&job, &channel, &mut problems)?;
+    let iova = accounting.and_then(Accounting::finish);
 
     for (index, path) in job.out.iter().enumerate() {
         if let Err(error) = collect::tree(&channel, index, path.as_ref()) {
@@ -42,7 +47,7 @@ fn serve() -> Result<()> {
     if let Err(error) = channel::send_kernel_log(&channel) {
         problems.push(format!("/dev/kmsg: {error:#}"));
     }
-    send(&channel, Kind::Report, &serde_json::to_vec(&Report { code, problems })?)?;
+    send(&channel, Kind::Report, &serde_json::to_vec(&Report { code, problems, iova })?)?;
     channel::drain(&channel);
     Ok(())
 }

@@ -60,7 +60,8 @@ pub(crate) fn name(name: &str) {
     unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) };
 }
 
-fn mount(kind: &str, target: &str, options: &str) -> Result<()> {
+/// Mounts one file system.
+pub(crate) fn mount(kind: &str, target: &str, options: &str) -> Result<()> {
     let (kind, target, options) = (CString::new(kind)?, CString::new(target)?, CString::new(options)?);
     // SAFETY: all pointers are NUL-terminated strings that outlive the call.
     let result =

@@ -1,7 +1,7 @@
 //! Runs suites inside a guest: `guest-suite [TEXT…]` runs the tests whose name contains one of the texts, all without.
 //!
-//! One line per test, for xtask to count: `ok NAME (SECONDS s)`, `not ok NAME: WHY`, `skip NAME: REASON`. A test that this kernel
-//! can't run says why it is skipped; it never passes silently.
+//! One line per test, for xtask to count: see [`iova_guest::verdict`]. A test that this kernel can't run says why it is
+//! skipped; it never passes silently.
 
 mod cliff;
 mod counts;
@@ -26,6 +26,9 @@ mod verify;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
+
+use anyhow::bail;
+use iova_guest::verdict::{Line, Verdict};
 
 /// How a test ended, short of failing.
 pub(crate) enum Outcome {
@@ -78,6 +81,25 @@ const SUITES: &[Suite] = &[
     Suite { variant: "lockdown", tests: robust::LOCKDOWN },
 ];
 
+/// One test or two of each subject, for the variant that somebody waits for.
+const QUICK: &[&str] = &[
+    "snapshot.equals_locked_walk",
+    "counts.full",
+    "top.shows_and_gives_the_terminal_back",
+    "record.replay_is_the_live_report",
+    "policy_try.kill_reverts",
+    "policy_try.expiry_reverts",
+];
+
+/// The tests of a kind of boot.
+fn tests(variant: &str) -> Vec<(&'static str, Test)> {
+    if variant == "quick" {
+        let all = || SUITES.iter().flat_map(|suite| suite.tests);
+        return QUICK.iter().filter_map(|quick| all().find(|(name, _)| name == quick)).copied().collect();
+    }
+    SUITES.iter().filter(|suite| suite.variant == variant).flat_map(|suite| suite.tests).copied().collect()
+}
+
 fn main() -> ExitCode {
     let texts: Vec<String> = std::env::args().skip(1).collect();
     if let [option, number] = &texts[..]
@@ -92,10 +114,9 @@ fn main() -> ExitCode {
     }
     let wanted = |name: &str| texts.is_empty() || texts.iter().any(|text| name.contains(text.as_str()));
     let variant = std::env::var("IOVA_LAB_VARIANT").unwrap_or_else(|_| "plain".into());
-    let tests = SUITES.iter().filter(|suite| suite.variant == variant).flat_map(|suite| suite.tests);
     let mut failed = false;
-    for (name, test) in tests.filter(|(name, _)| wanted(name)) {
-        failed |= !report(name, *test);
+    for (name, test) in tests(&variant).into_iter().filter(|(name, _)| wanted(name)) {
+        failed |= !report(name, test);
     }
     ExitCode::from(u8::from(failed))
 }
@@ -103,17 +124,25 @@ fn main() -> ExitCode {
 /// Runs one test and prints its line; false if it failed.
 fn report(name: &str, test: Test) -> bool {
     let started = Instant::now();
-    match catch_unwind(AssertUnwindSafe(test)) {
-        Ok(Ok(Outcome::Passed)) => println!("ok {name} ({:.1} s)", started.elapsed().as_secs_f32()),
-        Ok(Ok(Outcome::Skipped(reason))) => println!("skip {name}: {reason}"),
-        Ok(Err(error)) => {
-            println!("not ok {name}: {}", format!("{error:#}").replace('\n', "; "));
-            return false;
-        }
-        Err(_) => {
-            println!("not ok {name}: it panicked, see stderr");
-            return false;
-        }
+    let outcome = catch_unwind(AssertUnwindSafe(test)).unwrap_or_else(|_| bail!("it panicked, see stderr"));
+    let took = Some(started.elapsed());
+    let outcome = outcome.map_err(|error| format!("{error:#}").replace('\n', "; "));
+    let verdict = match &outcome {
+        Ok(Outcome::Passed) => Verdict::Passed,
+        Ok(Outcome::Skipped(reason)) => Verdict::Skipped(reason),
+        Err(why) => Verdict::Failed(why),
+    };
+    println!("{}", Line { name, verdict, took });
+    outcome.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quick_tests_are_tests() {
+        let names: Vec<_> = tests("quick").into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, QUICK);
     }
-    true
 }
