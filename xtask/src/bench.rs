@@ -76,7 +76,7 @@ pub(crate) fn check_top() -> Result<()> {
 
 fn measure(lines: &[Line]) -> Result<Vec<Pair>> {
     setup::ensure(&[Need::Bpf, Need::Qemu, Need::Kernels(lines.to_vec())])?;
-    let programs = Programs::build()?;
+    let programs = Programs::shipped()?;
     prepare(&programs)?;
     let guest = |line| Ok(guest(line, &programs).with_context(|| format!("kernel {line}"))?.0);
     pool::run(lines.to_vec(), |_| SECONDS, guest)

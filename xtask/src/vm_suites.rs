@@ -52,7 +52,7 @@ struct Answer {
 pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
     let started = Instant::now();
     let jobs = jobs(args)?;
-    let programs = prepare(&jobs, if args.quick { Programs::quick } else { Programs::build })?;
+    let programs = prepare(&jobs, if args.all { Programs::shipped } else { Programs::in_guest_profile })?;
     // One alone shows its tests as they end.
     let io = if jobs.len() == 1 { Io::Tee } else { Io::Capture };
     let answers = pool::run(jobs, |job| job.seconds(), |job| job.run(&args.suite, &programs, io))?;

@@ -21,7 +21,7 @@ pub(super) fn prepare(line: Line) -> Result<Programs> {
     };
     let compile = || {
         steps.run(linker, toolchain::ensure)?;
-        steps.run(compiling, Programs::quick)
+        steps.run(compiling, Programs::in_guest_profile)
     };
     std::thread::scope(|scope| {
         let downloaded = scope.spawn(download);
