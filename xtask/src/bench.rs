@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what tracing adds to a map+unmap pair, in exact guest instructions, per kernel and profile.
 
 mod baseline;
+mod start;
 mod table;
 mod top;
 mod values;

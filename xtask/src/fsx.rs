@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -63,6 +64,13 @@ pub(crate) fn forget_old(dir: &Path, name: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A directory of its own for whoever asks, not made yet: guests are packed side by side.
+pub(crate) fn stage(name: &str) -> PathBuf {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let number = ASKED.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("iova-{name}-{}-{number}", std::process::id()))
 }
 
 /// Removes a directory tree.

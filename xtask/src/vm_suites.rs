@@ -55,7 +55,8 @@ pub(crate) fn run(args: &crate::test::Args) -> Result<()> {
     let programs = prepare(&jobs, if args.all { Programs::shipped } else { Programs::in_guest_profile })?;
     // One alone shows its tests as they end.
     let io = if jobs.len() == 1 { Io::Tee } else { Io::Capture };
-    let answers = pool::run(jobs, |job| job.seconds(), |job| job.run(&args.suite, &programs, io))?;
+    let suites = if args.all && args.suite.is_empty() { &["--all".to_owned()][..] } else { &args.suite };
+    let answers = pool::run(jobs, |job| job.seconds(), |job| job.run(suites, &programs, io))?;
     let (ran, pairs): (Vec<Ran>, Vec<_>) =
         answers.into_iter().map(|answer| (answer.ran, answer.pair)).unzip();
     let counts = counts(pairs.into_iter().flatten().collect());

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::start::{self, Start};
 use crate::kernels::Line;
 use crate::{paths, say};
 
@@ -36,6 +37,9 @@ pub(crate) struct Pair {
     /// With `iova record --events` in profile default, by the share of calls that are kept: shown, not judged.
     #[serde(default, skip_serializing)]
     pub(crate) events: BTreeMap<String, u64>,
+    /// Of a start of `iova`: judged by limits, not by what was before.
+    #[serde(default, skip_serializing)]
+    pub(crate) start: Option<Start>,
 }
 
 /// One number per profile.
@@ -133,10 +137,12 @@ impl Baseline {
         Ok(())
     }
 
-    /// Fails if a profile adds over 2 % more than before, or the module anything. On another build of the kernel only our own part is compared:
+    /// Fails if a profile adds over 2 % more than before, the module anything, or a start takes too long. On another build of the kernel only our own part is compared:
     /// what its trampolines cost is not our doing.
     pub(crate) fn judge(&self, measured: &[Pair]) -> Result<()> {
         Self::module_is_free(measured)?;
+        let slow: Vec<String> = measured.iter().flat_map(start::beyond).collect();
+        ensure!(slow.is_empty(), "{}", slow.join("; "));
         let worse: Vec<String> = measured.iter().flat_map(|new| self.worse(new)).collect();
         if worse.is_empty() {
             return Ok(());
@@ -177,6 +183,7 @@ mod tests {
             floor: flat(floor),
             iova: flat(default),
             events: BTreeMap::new(),
+            start: Some(Start::default()),
         }
     }
 

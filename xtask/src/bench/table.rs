@@ -28,6 +28,10 @@ pub(crate) fn render(measured: &[Pair]) -> String {
             let _ = writeln!(text, "{:<24} default, and +{added} with iova record --events={share}", "");
         }
     }
+    text.push('\n');
+    for (pair, start) in measured.iter().filter_map(|pair| Some((pair, pair.start?))) {
+        let _ = writeln!(text, "{:<24} start: {}", pair.kernel, start.describe());
+    }
     let _ = writeln!(text, "\nbpftrace 0.27, the same job as default on 6.12: +{BPFTRACE}");
     text
 }
@@ -35,6 +39,7 @@ pub(crate) fn render(measured: &[Pair]) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::baseline::Profiles;
+    use super::super::start::Start;
     use super::*;
 
     #[test]
@@ -49,6 +54,7 @@ mod tests {
             floor,
             iova,
             events: [("1/64".into(), 3350)].into(),
+            start: Some(Start { default: 317_900_000, full: 500_000_000, devices: 78_000_000 }),
         };
         let text = render(&[pair]);
         assert!(
@@ -56,5 +62,6 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("default, and +50 with iova record --events=1/64\n"), "{text}");
+        assert!(text.contains("start: first sample 317 million, first sample of full 500 million"), "{text}");
     }
 }

@@ -44,6 +44,7 @@ mod tests {
             floor: iova,
             iova,
             events: BTreeMap::new(),
+            start: None,
         };
         let document = document(&[pair]);
         assert_eq!((&document["schema"], &document["exact"]), (&json!("iova.values"), &json!(true)));

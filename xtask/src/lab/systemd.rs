@@ -72,8 +72,7 @@ fn add_programs(archive: &mut Archive, programs: &Programs) -> Result<()> {
 
 /// With depmod's whole index, because udev goes by its aliases.
 fn add_modules(archive: &mut Archive, kernel: &Kernel, own: &[&str]) -> Result<()> {
-    // Another kernel's may be packed at the same time.
-    let stage = std::env::temp_dir().join(format!("iova-boot-{}-{}", std::process::id(), kernel.release));
+    let stage = fsx::stage("boot");
     let added =
         stage_modules(kernel, own, &stage).and_then(|()| archive.tree(&stage.join("usr"), "usr", &|_| true));
     let removed = fsx::remove_tree(&stage);

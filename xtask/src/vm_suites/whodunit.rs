@@ -64,7 +64,7 @@ pub(super) fn run(
 
 /// The guest's own kernel, where it can load it from.
 fn disk(image: &lab::Image) -> Result<std::fs::File> {
-    let stage = std::env::temp_dir().join(format!("iova-whodunit-{}", std::process::id()));
+    let stage = fsx::stage("whodunit");
     let boot = stage.join("boot");
     std::fs::create_dir_all(&boot).with_context(|| format!("cannot create {}", boot.display()))?;
     let made = image.write(&boot).and_then(|()| lab::state_disk(DISK_MIB, Some(&stage)));

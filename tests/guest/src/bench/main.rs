@@ -1,12 +1,13 @@
 //! Measures what tracing adds to one map+unmap pair, in a guest that counts instructions (one guest nanosecond each).
 //!
 //! Prints one JSON line: `{"kernel": …, "none": N, "stock": N, "floor": {PROFILE: N, …}, "iova": {PROFILE: N, …},
-//! "events": {SHARE: N, …}}`, all
-//! in instructions per pair; "stock" is with the module iova_policy loaded, "events" with `iova record --events` in profile
+//! "events": {SHARE: N, …},
+//! "start": {…}}`, all in instructions, and per pair but for the start; "stock" is with the module iova_policy loaded, "events" with `iova record --events` in profile
 //! default. `guest-bench pair [RUNS]` is the measured load itself.
 
 mod floor;
 mod pair;
+mod start;
 
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode, Stdio};
@@ -24,6 +25,7 @@ const KEPT_RUNS: usize = 3;
 
 fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
+        Some("began") => start::began(),
         Some("pair") => pair::instructions(runs()).map(|n| println!("{n}")),
         _ => run().map(|table| println!("{table}")),
     };
@@ -59,7 +61,8 @@ fn run() -> Result<Value> {
     let events = events.collect::<Result<BTreeMap<_, _>>>()?;
     let kernel = kernel.trim();
     Ok(json!({
-        "kernel": kernel, "none": none, "stock": stock, "floor": floors, "iova": traced, "events": events
+        "kernel": kernel, "none": none, "stock": stock, "floor": floors, "iova": traced, "events": events,
+        "start": start::measure()?
     }))
 }
 

@@ -1,4 +1,5 @@
-//! Runs suites inside a guest: `guest-suite [TEXT…]` runs the tests whose name contains one of the texts, all without.
+//! Runs suites inside a guest: `guest-suite [TEXT…]` runs the tests whose name contains one of the texts; without, those whose
+//! answer may be another one here than in other guests; with `--all`, all.
 //!
 //! One line per test, for xtask to count: see [`iova_guest::verdict`]. A test that this kernel can't run says why it is
 //! skipped; it never passes silently.
@@ -44,41 +45,64 @@ pub(crate) type Test = fn() -> anyhow::Result<Outcome>;
 /// Tests by name, in the order in which they run, and the kind of boot that they are for: one of xtask's variants.
 struct Suite {
     variant: &'static str,
+    scope: Scope,
     tests: &'static [(&'static str, Test)],
 }
 
+/// Where the answer could be another one. Elsewhere a suite runs only if everything is asked for, or the suite by its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// In every guest of its variant.
+    Guest,
+    /// On every kernel, behind one IOMMU.
+    Kernel,
+    /// In one guest.
+    Once,
+}
+
+impl Scope {
+    /// Whether it takes in a guest with this kernel and IOMMU.
+    fn takes_in(self, kernel: &str, iommu: &str) -> bool {
+        match self {
+            Self::Guest => true,
+            Self::Kernel => iommu == "intel",
+            Self::Once => iommu == "intel" && kernel == "6.12",
+        }
+    }
+}
+
 const SUITES: &[Suite] = &[
-    Suite { variant: "plain", tests: lab::TESTS },
-    Suite { variant: "plain", tests: snapshot::TESTS },
-    Suite { variant: "plain", tests: counts::TESTS },
-    Suite { variant: "plain", tests: nest::TESTS },
-    Suite { variant: "plain", tests: oracle::TESTS },
-    Suite { variant: "plain", tests: latency::TESTS },
-    Suite { variant: "plain", tests: fault::TESTS },
-    Suite { variant: "plain", tests: cliff::TESTS },
-    Suite { variant: "plain", tests: robust::TESTS },
-    Suite { variant: "plain", tests: top::TESTS },
-    Suite { variant: "plain", tests: record::TESTS },
-    Suite { variant: "plain", tests: export::TESTS },
-    Suite { variant: "policy", tests: policy::TESTS },
-    Suite { variant: "advised", tests: policy::ADVISED },
-    Suite { variant: "edu36", tests: policy::EDU },
-    Suite { variant: "edu43", tests: policy::EDU },
-    Suite { variant: "storm", tests: policy::STORM },
-    Suite { variant: "crowd", tests: crowd::TESTS },
-    Suite { variant: "icount", tests: gate::TESTS },
-    Suite { variant: "icount", tests: robust::ICOUNT },
-    Suite { variant: "verify", tests: verify::TESTS },
-    Suite { variant: "verify-seed", tests: verify::SEEDED },
-    Suite { variant: "cuts", tests: verify::CUTS },
-    Suite { variant: "strict", tests: variants::STRICT },
-    Suite { variant: "strict", tests: robust::STRICT },
-    Suite { variant: "passthrough", tests: variants::PASSTHROUGH },
-    Suite { variant: "passthrough", tests: robust::PASSTHROUGH },
-    Suite { variant: "off", tests: variants::OFF },
-    Suite { variant: "off", tests: robust::OFF },
-    Suite { variant: "lockdown", tests: variants::LOCKDOWN },
-    Suite { variant: "lockdown", tests: robust::LOCKDOWN },
+    Suite { variant: "plain", scope: Scope::Guest, tests: lab::TESTS },
+    Suite { variant: "plain", scope: Scope::Guest, tests: snapshot::TESTS },
+    Suite { variant: "plain", scope: Scope::Guest, tests: counts::TESTS },
+    Suite { variant: "plain", scope: Scope::Kernel, tests: nest::TESTS },
+    Suite { variant: "plain", scope: Scope::Guest, tests: oracle::TESTS },
+    Suite { variant: "plain", scope: Scope::Kernel, tests: latency::TESTS },
+    Suite { variant: "plain", scope: Scope::Guest, tests: fault::TESTS },
+    Suite { variant: "plain", scope: Scope::Kernel, tests: cliff::TESTS },
+    Suite { variant: "plain", scope: Scope::Once, tests: robust::USAGE },
+    Suite { variant: "plain", scope: Scope::Kernel, tests: robust::TESTS },
+    Suite { variant: "plain", scope: Scope::Kernel, tests: top::TESTS },
+    Suite { variant: "plain", scope: Scope::Kernel, tests: record::TESTS },
+    Suite { variant: "plain", scope: Scope::Kernel, tests: export::TESTS },
+    Suite { variant: "policy", scope: Scope::Guest, tests: policy::TESTS },
+    Suite { variant: "advised", scope: Scope::Guest, tests: policy::ADVISED },
+    Suite { variant: "edu36", scope: Scope::Guest, tests: policy::EDU },
+    Suite { variant: "edu43", scope: Scope::Guest, tests: policy::EDU },
+    Suite { variant: "storm", scope: Scope::Guest, tests: policy::STORM },
+    Suite { variant: "crowd", scope: Scope::Guest, tests: crowd::TESTS },
+    Suite { variant: "icount", scope: Scope::Guest, tests: gate::TESTS },
+    Suite { variant: "verify", scope: Scope::Guest, tests: verify::TESTS },
+    Suite { variant: "verify-seed", scope: Scope::Guest, tests: verify::SEEDED },
+    Suite { variant: "cuts", scope: Scope::Guest, tests: verify::CUTS },
+    Suite { variant: "strict", scope: Scope::Guest, tests: variants::STRICT },
+    Suite { variant: "strict", scope: Scope::Guest, tests: robust::STRICT },
+    Suite { variant: "passthrough", scope: Scope::Guest, tests: variants::PASSTHROUGH },
+    Suite { variant: "passthrough", scope: Scope::Guest, tests: robust::PASSTHROUGH },
+    Suite { variant: "off", scope: Scope::Guest, tests: variants::OFF },
+    Suite { variant: "off", scope: Scope::Guest, tests: robust::OFF },
+    Suite { variant: "lockdown", scope: Scope::Guest, tests: variants::LOCKDOWN },
+    Suite { variant: "lockdown", scope: Scope::Guest, tests: robust::LOCKDOWN },
 ];
 
 /// One test or two of each subject, for the variant that somebody waits for.
@@ -91,13 +115,14 @@ const QUICK: &[&str] = &[
     "policy_try.expiry_reverts",
 ];
 
-/// The tests of a kind of boot.
-fn tests(variant: &str) -> Vec<(&'static str, Test)> {
+/// The tests of a kind of boot, those beyond their scope left out.
+fn tests(variant: &str, within: impl Fn(Scope) -> bool) -> Vec<(&'static str, Test)> {
     if variant == "quick" {
         let all = || SUITES.iter().flat_map(|suite| suite.tests);
         return QUICK.iter().filter_map(|quick| all().find(|(name, _)| name == quick)).copied().collect();
     }
-    SUITES.iter().filter(|suite| suite.variant == variant).flat_map(|suite| suite.tests).copied().collect()
+    let suites = SUITES.iter().filter(|suite| suite.variant == variant && within(suite.scope));
+    suites.flat_map(|suite| suite.tests).copied().collect()
 }
 
 fn main() -> ExitCode {
@@ -112,10 +137,16 @@ fn main() -> ExitCode {
     {
         return verify::edu_work(device);
     }
-    let wanted = |name: &str| texts.is_empty() || texts.iter().any(|text| name.contains(text.as_str()));
-    let variant = std::env::var("IOVA_LAB_VARIANT").unwrap_or_else(|_| "plain".into());
+    let everything = texts == ["--all"];
+    let wanted =
+        |name: &str| everything || texts.is_empty() || texts.iter().any(|text| name.contains(text.as_str()));
+    let env = |name, or: &str| std::env::var(name).unwrap_or_else(|_| or.into());
+    let (kernel, iommu) = (env("IOVA_LAB_KERNEL", ""), env("IOVA_LAB_IOMMU", ""));
+    let within = |scope: Scope| !texts.is_empty() || scope.takes_in(&kernel, &iommu);
     let mut failed = false;
-    for (name, test) in tests(&variant).into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, test) in
+        tests(&env("IOVA_LAB_VARIANT", "plain"), within).into_iter().filter(|(name, _)| wanted(name))
+    {
         failed |= !report(name, test);
     }
     ExitCode::from(u8::from(failed))
@@ -142,7 +173,7 @@ mod tests {
 
     #[test]
     fn quick_tests_are_tests() {
-        let names: Vec<_> = tests("quick").into_iter().map(|(name, _)| name).collect();
+        let names: Vec<_> = tests("quick", |_| true).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, QUICK);
     }
 }

@@ -13,6 +13,7 @@ mod rights;
 pub(crate) mod run;
 mod sandbox;
 mod strings;
+mod symbols;
 mod terminal;
 mod usage;
 
@@ -24,13 +25,18 @@ pub(crate) const NVME: &str = "0000:00:04.0";
 /// The SATA controller: in the lab nothing ever uses it.
 const IDLE: &str = "0000:00:1f.2";
 
-pub(crate) const TESTS: &[(&str, Test)] = &[
+/// What no kernel has a part in.
+pub(crate) const USAGE: &[(&str, Test)] = &[
     ("robust.wrong_usage", usage::wrong_usage),
     ("robust.unknown_device_offers_the_nearest", usage::unknown_device),
     ("robust.command_that_cannot_run_or_is_killed", usage::commands),
     ("robust.output_that_cannot_be_written", terminal::outputs),
     ("robust.idle_device_on_20_columns_without_stdin", terminal::narrow),
     ("robust.hostile_names_reach_no_terminal", strings::hostile_names),
+];
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("robust.symbols_by_index_and_listing", symbols::both_ways),
     ("robust.unprivileged", rights::unprivileged),
     ("robust.missing_capabilities", rights::capabilities),
     ("robust.kernel_without_btf", kernel::without_btf),
@@ -43,8 +49,6 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("robust.memory_and_first_sample", cost::memory_and_first_sample),
     ("robust.devices_removed_and_added", hotplug::removed_and_added),
 ];
-
-pub(crate) const ICOUNT: &[(&str, Test)] = &[("robust.first_sample_in_instructions", cost::instructions)];
 
 pub(crate) const STRICT: &[(&str, Test)] = &[("robust.strict", hosts::strict)];
 

@@ -1,0 +1,78 @@
+//! Limits for the cost of a start.
+
+use serde::{Deserialize, Serialize};
+
+use super::baseline::Pair;
+
+/// Instructions from the start of `iova report` to its first sample, by profile, and of `iova devices` as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Start {
+    pub(crate) default: u64,
+    pub(crate) full: u64,
+    pub(crate) devices: u64,
+}
+
+impl Start {
+    fn named(self) -> [(&'static str, u64); 3] {
+        [("first sample", self.default), ("first sample of full", self.full), ("iova devices", self.devices)]
+    }
+
+    /// As a line of the table.
+    pub(super) fn describe(self) -> String {
+        let figures = self.named().map(|(name, count)| format!("{name} {} million", count / MILLION));
+        figures.join(", ")
+    }
+}
+
+const MILLION: u64 = 1_000_000;
+
+/// Millions of instructions at most, by kernel line. 5.10 has to print all of its symbols, to verify two front ends, and to
+/// search its symbols from the first on for each function that is hooked.
+const LIMITS: [(&str, Start); 4] = [
+    ("5.10", Start { default: 1200, full: 1900, devices: 500 }),
+    ("6.1", Start { default: 600, full: 900, devices: 150 }),
+    ("6.12", Start { default: 450, full: 700, devices: 120 }),
+    ("7.3", Start { default: 650, full: 1000, devices: 150 }),
+];
+
+/// Every figure that is beyond its limit, in a sentence each.
+pub(super) fn beyond(pair: &Pair) -> Vec<String> {
+    let Some((_, limits)) = LIMITS.iter().find(|(line, _)| *line == pair.line) else { return Vec::new() };
+    let Some(start) = pair.start else { return vec![format!("{}: no start was measured", pair.line)] };
+    let figures = start.named().into_iter().zip(limits.named());
+    let beyond = figures.filter(|((_, count), (_, limit))| *count > limit * MILLION);
+    beyond
+        .map(|((name, count), (_, limit))| {
+            format!("{} {name}: {} million instructions, {limit} allowed", pair.line, count / MILLION)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::baseline::Profiles;
+    use super::*;
+
+    fn pair(start: Option<Start>) -> Pair {
+        let flat = Profiles { light: 1, default: 1, full: 1 };
+        Pair {
+            line: "6.12".into(),
+            kernel: "a".into(),
+            none: 1,
+            stock: Some(1),
+            floor: flat,
+            iova: flat,
+            events: [].into(),
+            start,
+        }
+    }
+
+    #[test]
+    fn each_figure_has_its_limit() {
+        let start = Start { default: 450_000_000, full: 700_000_000, devices: 120_000_000 };
+        assert!(beyond(&pair(Some(start))).is_empty());
+        let slow = Start { devices: 121_000_000, ..start };
+        assert_eq!(beyond(&pair(Some(slow))), ["6.12 iova devices: 121 million instructions, 120 allowed"]);
+        assert_eq!(beyond(&pair(None)), ["6.12: no start was measured"]);
+    }
+}
