@@ -25,6 +25,11 @@ const SIZES: [usize; 8] = [4 << 10, 4 << 10, 8 << 10, 16 << 10, 64 << 10, 128 <<
 /// Each thread's own part of the disk. The disk is memory of the host.
 const PART: usize = 8 << 20;
 
+/// After a request a thread rests so many times as long as that took, so that whoever changes the policy gets to work: without,
+/// everything beside the load takes three times as long.
+const REST: u32 = 2;
+const LONGEST_REST: Duration = Duration::from_millis(50);
+
 /// Requests that a load makes at least: reads and writes are even, so that there are 100 of each.
 const LEAST: u64 = 300;
 
@@ -147,6 +152,7 @@ impl Worker {
 
     fn run(mut self, stop: &AtomicBool, done: &AtomicU64) -> Result<Tally> {
         while !stop.load(Relaxed) {
+            let start = Instant::now();
             let size = SIZES[self.random.below(SIZES.len())];
             let first = self.random.below((PART - size) / BLOCK + 1);
             if self.random.below(2) == 0 {
@@ -155,6 +161,7 @@ impl Worker {
                 self.read(first, size)
             }
             done.fetch_add(1, Relaxed);
+            std::thread::sleep((start.elapsed() * REST).min(LONGEST_REST));
         }
         for first in (0..PART / BLOCK).step_by(LARGEST / BLOCK) {
             self.read(first, LARGEST);
