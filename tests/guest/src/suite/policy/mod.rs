@@ -25,33 +25,54 @@ mod uevent;
 pub(crate) use self::lease::hold as hold_lease;
 use crate::Test;
 
-/// One boot has them all, in an order in which none spoils what a later one needs.
 /// In a boot with the option that was advised in the one before.
 pub(crate) const ADVISED: &[(&str, Test)] =
     &[("policy_advise.boot_option_keeps_its_word", advise::boot_option_kept)];
 
-pub(crate) const TESTS: &[(&str, Test)] = &[
+// One boot has all of those that follow, in an order in which none spoils what a later one needs.
+
+pub(crate) const STOCK: &[(&str, Test)] = &[
     ("policy_try.load_finds_a_wrong_block", disk::load_finds_a_wrong_block),
     ("policy_stock.addresses_are_the_same", stock::addresses),
+];
+
+pub(crate) const ABI: &[(&str, Test)] = &[
     ("policy_abi.files_are_the_documented_ones", abi::files),
     ("policy_abi.requests_are_the_documented_ones", abi::requests),
+];
+
+pub(crate) const TRY: &[(&str, Test)] = &[
     ("policy_try.moves_the_disk_and_back", attempt::there_and_back),
     ("policy_try.refusals_are_clear", attempt::refusals),
     ("policy_try.kill_reverts", attempt::killed),
     ("policy_try.expiry_reverts", attempt::expired),
+];
+
+/// A trial is tested on every kernel by [`TRY`], the screen before it once.
+pub(crate) const SCREEN: &[(&str, Test)] = &[
     ("policy_top.tried_kept_and_taken_back", screen::tried),
     ("policy_top.killed", screen::killed),
+];
+
+pub(crate) const CAPS: &[(&str, Test)] = &[
     ("policy_cap.32_bits", cap::low),
     ("policy_cap.36_bits", cap::middle),
     ("policy_cap.43_bits", cap::high),
     ("policy_list.caps_are_the_modules_own", listed::caps),
+];
+
+pub(crate) const LIFE: &[(&str, Test)] = &[
     ("policy_cliff.is_cured", cliff::cured),
     ("policy_advise.keeps_its_word", advise::kept),
     ("policy_life.rebind", life::rebind),
     ("policy_life.removed_and_added", life::replugged),
     ("policy_life.unload", life::unload),
-    ("policy_fuzz.requests", fuzz::requests),
-    ("policy_fuzz.files", fuzz::files),
+];
+
+pub(crate) const FUZZ: &[(&str, Test)] =
+    &[("policy_fuzz.requests", fuzz::requests), ("policy_fuzz.files", fuzz::files)];
+
+pub(crate) const GUARD: &[(&str, Test)] = &[
     ("policy_guard.without_care_a_bystander_is_corrupted", guard::corrupted),
     ("policy_guard.the_window_keeps_the_bystander", guard::window),
     ("policy_guard.a_fault_reverts_and_quarantines", guard::fault),
