@@ -10,8 +10,8 @@ use anyhow::{Context, Result, ensure};
 use super::run::{Running, iova, remark};
 use crate::Outcome;
 
-/// At most 30 MiB.
-const MEMORY_KIB: u64 = 30 << 10;
+/// Twice the binary itself, about.
+const MEMORY_KIB: u64 = 20 << 10;
 /// A translated guest on a busy machine; one second is the aim on a real one.
 const FIRST_SAMPLE: Duration = Duration::from_secs(120);
 
