@@ -73,7 +73,7 @@ impl Live {
             .map_or_else(|_| Snapshot::default(), |kernel| snapshot::take_group(kernel, group))
     }
 
-    /// Descriptors that are readable when [`Live::events`] has something.
+    /// Descriptors that are readable when [`Live::events`] has something that no sample has had.
     pub(super) fn event_descriptors(&self) -> Vec<BorrowedFd<'_>> {
         self.tracer.as_ref().map(Tracer::event_descriptors).unwrap_or_default()
     }
@@ -90,7 +90,7 @@ impl Live {
         }
     }
 
-    /// Events since the last call or sample; the next sample has them too.
+    /// Events since the last call, those that a sample has had meanwhile too.
     pub(super) fn events(&mut self) -> Result<Vec<Event>, Stop> {
         self.tracer.as_mut().map_or_else(|| Ok(Vec::new()), |tracer| tracer.peek_events().map_err(probe_stop))
     }

@@ -77,7 +77,7 @@ pub(super) fn attach(
         config,
         scale: Scale::default(),
         calls_counted: (0, 0),
-        early: events::Read::default(),
+        backlog: events::Backlog::default(),
         log,
         symbols: kernel.symbols.clone(),
     })

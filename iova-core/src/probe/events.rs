@@ -18,18 +18,49 @@ pub(super) struct Read {
     pub(super) devices: Vec<DeviceInfo>,
 }
 
-/// What [`peek`] has seen since the last call, and what came after it.
-pub(super) fn take(tracer: &mut Tracer) -> Result<Read, ProbeError> {
-    peek(tracer)?;
-    Ok(std::mem::take(&mut tracer.early))
+/// Events that one of the two readers still has to get: whichever empties the ring, the other gets them all the same. A fault
+/// that comes while a sample is read must not pass by whoever waits for faults.
+#[derive(Default)]
+pub(super) struct Backlog {
+    for_sample: Read,
+    /// `None` as long as nobody peeks.
+    for_peek: Option<Vec<Event>>,
 }
 
-/// Reads what is in the ring now, and keeps it for the next sample.
+/// Events kept for a peek at most: what was first counts.
+const KEPT: usize = 4096;
+
+impl Backlog {
+    fn peeked(&mut self, new: Read) -> Vec<Event> {
+        let mut events = self.for_peek.replace(Vec::new()).unwrap_or_default();
+        events.extend(new.events.iter().cloned());
+        self.for_sample.events.extend(new.events);
+        self.for_sample.devices.extend(new.devices);
+        events
+    }
+
+    fn sampled(&mut self, new: Read) -> Read {
+        if let Some(kept) = &mut self.for_peek {
+            let room = KEPT.saturating_sub(kept.len());
+            kept.extend(new.events.iter().take(room).cloned());
+        }
+        let mut read = std::mem::take(&mut self.for_sample);
+        read.events.extend(new.events);
+        read.devices.extend(new.devices);
+        read
+    }
+}
+
+/// What came since the last sample.
+pub(super) fn take(tracer: &mut Tracer) -> Result<Read, ProbeError> {
+    let new = drain(tracer)?;
+    Ok(tracer.backlog.sampled(new))
+}
+
+/// What came since the last peek; the next sample has it too.
 pub(super) fn peek(tracer: &mut Tracer) -> Result<Vec<Event>, ProbeError> {
-    let Read { events, devices } = drain(tracer)?;
-    tracer.early.events.extend(events.iter().cloned());
-    tracer.early.devices.extend(devices);
-    Ok(events)
+    let new = drain(tracer)?;
+    Ok(tracer.backlog.peeked(new))
 }
 
 /// Descriptors that become readable when there is something to [`peek`] at.
@@ -99,4 +130,46 @@ fn stack(tracer: &Tracer, id: i32) -> Vec<String> {
     let frames = trace.frames().iter().map(|frame| tracer.symbols.describe(frame.ip));
     // The innermost frames are our own program and the trampolines that led to it.
     frames.filter(|name| !name.starts_with("bpf_prog_") && !name.starts_with("bpf_trampoline_")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(ns: u64) -> Read {
+        let fault = What::Fault { addr: 0x1000, bdf: None, reason: None, read: None };
+        Read { events: vec![Event { ns, cpu: 0, dev: 1, iovad: 0, what: fault }], devices: Vec::new() }
+    }
+
+    fn times(events: &[Event]) -> Vec<u64> {
+        events.iter().map(|event| event.ns).collect()
+    }
+
+    #[test]
+    fn both_readers_get_every_event_once() {
+        let mut backlog = Backlog::default();
+        assert!(backlog.peeked(Read::default()).is_empty());
+        // It came while a sample was read.
+        assert_eq!(times(&backlog.sampled(read(1)).events), [1]);
+        assert_eq!(times(&backlog.peeked(read(2))), [1, 2]);
+        assert_eq!(times(&backlog.sampled(read(3)).events), [2, 3]);
+        assert_eq!(times(&backlog.peeked(Read::default())), [3]);
+        assert!(
+            backlog.peeked(Read::default()).is_empty() && backlog.sampled(Read::default()).events.is_empty()
+        );
+    }
+
+    #[test]
+    fn nothing_is_kept_for_nobody() {
+        let mut backlog = Backlog::default();
+        for ns in 0..10 {
+            backlog.sampled(read(ns));
+        }
+        assert!(backlog.peeked(Read::default()).is_empty());
+        for ns in 0..2 * KEPT as u64 {
+            backlog.sampled(read(ns));
+        }
+        let kept = backlog.peeked(Read::default());
+        assert_eq!((kept.len(), kept[0].ns), (KEPT, 0));
+    }
 }

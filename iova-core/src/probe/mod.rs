@@ -160,8 +160,8 @@ pub struct Tracer {
     scale: weigh::Scale,
     /// Single calls that were lost and passed over, as last read.
     calls_counted: (u64, u64),
-    /// Events read before the sample they belong to.
-    early: events::Read,
+    /// Events that a sample or a peek still has to get.
+    backlog: events::Backlog,
     /// Where some IOMMUs leave the only trace of a fault.
     log: Option<kmsg::Log>,
     symbols: std::sync::Arc<crate::kernel::Symbols>,
@@ -179,7 +179,8 @@ impl Tracer {
         attach::attach(kernel, profile, max_devices, extras)
     }
 
-    /// Events that came since the last call or sample, oldest first. The next sample has them too.
+    /// Events that came since the last call, oldest first, also those that a sample has had meanwhile; since the first call. The next
+    /// sample has them too.
     pub fn peek_events(&mut self) -> Result<Vec<Event>, ProbeError> {
         events::peek(self)
     }

@@ -26,13 +26,14 @@ impl Start {
 
 const MILLION: u64 = 1_000_000;
 
-/// Millions of instructions at most, by kernel line. 5.10 has to print all of its symbols, to verify two front ends, and to
-/// search its symbols from the first on for each function that is hooked.
+/// Millions of instructions at most, by kernel line: a tenth more than was measured, and on 7.3 what users were promised. 5.10 has
+/// to print all of its symbols (390 million), to verify two front ends, and to search its symbols from the first on for each
+/// function that is hooked. On 7.3 attaching takes 250 million, and the verifier twice what it takes on 6.12.
 const LIMITS: [(&str, Start); 4] = [
-    ("5.10", Start { default: 1200, full: 1900, devices: 500 }),
-    ("6.1", Start { default: 600, full: 900, devices: 150 }),
-    ("6.12", Start { default: 450, full: 700, devices: 120 }),
-    ("7.3", Start { default: 650, full: 1000, devices: 150 }),
+    ("5.10", Start { default: 1100, full: 1400, devices: 450 }),
+    ("6.1", Start { default: 560, full: 720, devices: 80 }),
+    ("6.12", Start { default: 320, full: 430, devices: 80 }),
+    ("7.3", Start { default: 650, full: 1000, devices: 90 }),
 ];
 
 /// Every figure that is beyond its limit, in a sentence each.
@@ -69,10 +70,10 @@ mod tests {
 
     #[test]
     fn each_figure_has_its_limit() {
-        let start = Start { default: 450_000_000, full: 700_000_000, devices: 120_000_000 };
+        let start = Start { default: 320_000_000, full: 430_000_000, devices: 80_000_000 };
         assert!(beyond(&pair(Some(start))).is_empty());
-        let slow = Start { devices: 121_000_000, ..start };
-        assert_eq!(beyond(&pair(Some(slow))), ["6.12 iova devices: 121 million instructions, 120 allowed"]);
+        let slow = Start { devices: 81_000_000, ..start };
+        assert_eq!(beyond(&pair(Some(slow))), ["6.12 iova devices: 81 million instructions, 80 allowed"]);
         assert_eq!(beyond(&pair(None)), ["6.12: no start was measured"]);
     }
 }

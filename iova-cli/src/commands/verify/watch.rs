@@ -58,14 +58,16 @@ impl<'a> Watch<'a> {
         width: u8,
     ) -> Result<Self, Stop> {
         // What others did before is nobody's business here.
-        live.events()?;
-        live.calls()?;
         live.sample()?;
+        live.calls()?;
+        live.events()?;
         Ok(Self { live, signals, signal_fd, width, aer: Aer::new(bdf), sight: Sight::default() })
     }
 
     /// What is new.
     pub(super) fn look(&mut self, device: &Device) -> Result<(), Stop> {
+        // First, so that what it takes out of the ring is looked at now.
+        self.live.sample()?;
         let events = self.live.events()?;
         let faults = events.iter().filter_map(|event| fault_of(event, device)).map(|(address, _)| address);
         let room = FAULTS.saturating_sub(self.sight.faults.len());
@@ -79,8 +81,6 @@ impl<'a> Watch<'a> {
             let known = self.sight.pcie_errors.take();
             self.sight.pcie_errors = Some(known.map_or(news.clone(), |known| format!("{known}, {news}")));
         }
-        // Nobody else takes the counters' events away.
-        self.live.sample()?;
         Ok(())
     }
 

@@ -176,6 +176,8 @@ fn attempt(
     let Setting { args, device, control, signals, .. } = setting;
     let signal_fd = signals.descriptor().map_err(|error| Stop::internal(format!("signals: {error}")))?;
     let first = live.sample()?;
+    // From here on none is missed, and none of before counts.
+    live.events()?;
     let aer = Aer::new(&device.bdf);
     let staged_at = Instant::now();
     let mut leash = Leash::new(end(args, staged_at), most(control));

@@ -49,10 +49,8 @@ pub(crate) const TRY: &[(&str, Test)] = &[
 ];
 
 /// A trial is tested on every kernel by [`TRY`], the screen before it once.
-pub(crate) const SCREEN: &[(&str, Test)] = &[
-    ("policy_top.tried_kept_and_taken_back", screen::tried),
-    ("policy_top.killed", screen::killed),
-];
+pub(crate) const SCREEN: &[(&str, Test)] =
+    &[("policy_top.tried_kept_and_taken_back", screen::tried), ("policy_top.killed", screen::killed)];
 
 pub(crate) const CAPS: &[(&str, Test)] = &[
     ("policy_cap.32_bits", cap::low),

@@ -155,6 +155,9 @@ impl Watch<'_> {
         let is_due = |time: Option<Instant>| time.is_some_and(|time| now >= time);
         if is_due(self.drain.as_ref().and_then(Drain::due)) {
             self.flush(now)?;
+            if let Some(verdict) = self.faults()? {
+                return Ok(Some(verdict));
+            }
         }
         if is_due(self.leash.renewal()) {
             let left = self.leash.length(now);
@@ -182,6 +185,10 @@ impl Watch<'_> {
 
     fn tick(&mut self) -> Result<Option<Verdict>, Stop> {
         let phase = self.measure()?;
+        // A fault that the reading took out of the ring wakes nobody.
+        if let Some(verdict) = self.faults()? {
+            return Ok(Some(verdict));
+        }
         if let Some(what) = self.aer.news() {
             if self.options.guard {
                 let end = Abort::Quarantine { cause: Cause::Aer, evidence: Evidence::default() };
