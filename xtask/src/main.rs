@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 const ENVIRONMENT: &str = "Environment:
   IOVA_CACHE           where downloads and chroots go (default: ~/.cache/iova-lab)
   IOVA_DEBIAN_MIRROR   instead of http://deb.debian.org
-  IOVA_ABREAST         guests at once (default: two per CPU)";
+  IOVA_ABREAST         guests at once (default: three to two CPUs)";
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Build, boot and test iova", after_help = ENVIRONMENT)]
