@@ -153,7 +153,7 @@ pub(crate) fn load<I>(attr: &mut LoadAttr, insns: &[I]) -> io::Result<OwnedFd> {
     open(PROG_LOAD, attr)
 }
 
-/// What the verifier says about a program that it has just refused.
+/// The verifier's log of a program that it has just refused.
 pub(crate) fn verifier_log<I>(attr: &mut LoadAttr, insns: &[I]) -> String {
     let mut log = vec![0u8; LOG_BYTES];
     (attr.log_level, attr.log_size, attr.log) = (1, LOG_BYTES as u32, log.as_mut_ptr() as u64);
@@ -206,7 +206,7 @@ pub(crate) fn update(map: BorrowedFd<'_>, index: u32, value: &[u8]) -> io::Resul
     bpf(MAP_UPDATE_ELEM, &mut attr)
 }
 
-/// Lets nobody write to a map from user space any more: the verifier then knows its values (5.2 and later).
+/// Makes a map read-only for user space, so that the verifier takes its values for constants (5.2 and later).
 pub(crate) fn freeze(map: BorrowedFd<'_>) -> io::Result<()> {
     bpf(MAP_FREEZE, &mut raw(map))
 }
@@ -266,12 +266,12 @@ pub(crate) fn lookup_batch(map: BorrowedFd<'_>, keys: &mut [u32], values: &mut [
     }
 }
 
-/// How often the kernel skipped a program because it was already running on that CPU; `None` before 5.12.
+/// Number of runs that the kernel skipped because the program was already running on that CPU; `None` before 5.12.
 pub(crate) fn recursion_misses(program: BorrowedFd<'_>) -> Option<u64> {
     info(program, [RECURSION_MISSES]).map(|[misses]| misses)
 }
 
-/// What a program did while the kernel's statistics were on.
+/// Run time and runs of a program while the kernel's statistics were on.
 pub(crate) struct RunStats {
     /// Time, ns.
     pub(crate) run_ns: u64,

@@ -23,7 +23,7 @@ pub(super) struct Read {
 #[derive(Default)]
 pub(super) struct Backlog {
     for_sample: Read,
-    /// `None` as long as nobody peeks.
+    /// `None` before the first peek.
     for_peek: Option<Vec<Event>>,
 }
 

@@ -11,7 +11,7 @@ pub(super) struct Listing {
     /// `(hash of the name, address)`, sorted; address 0 where the kernel hides it. The names themselves would take
     /// 5 MiB, and a hash table of this twice as much.
     entries: Vec<(u64, u64)>,
-    /// Whether all addresses are hidden.
+    /// True if all addresses are hidden.
     pub(super) hidden: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Addresses of kernel symbols by name, and names by address.
 //!
-//! Names are matched exactly, whatever the type of the symbol: on 7.2 and later data such as `iommu_dma_forcedac` is listed
+//! Names are matched exactly, and symbols of every type count: on 7.2 and later data such as `iommu_dma_forcedac` is listed
 //! as text, because the section is linked writable and executable (`arch/x86/kernel/vmlinux.lds.S`).
 
 mod addresses;
@@ -26,7 +26,7 @@ pub struct Symbols {
     /// Read when nothing else answers; `None` before that, and once it was forgotten.
     listing: Mutex<Option<Listing>>,
     hidden: bool,
-    /// Whatever was asked: the address, 0 if it is hidden, `None` if there is no such symbol.
+    /// Earlier answers by name: the address, 0 if it is hidden, `None` if there is no such symbol.
     answers: Mutex<HashMap<String, Option<u64>>>,
     by_address: OnceLock<AddressTable>,
 }

@@ -176,7 +176,7 @@ fn attempt(
     let Setting { args, device, control, signals, .. } = setting;
     let signal_fd = signals.descriptor().map_err(|error| Stop::internal(format!("signals: {error}")))?;
     let first = live.sample()?;
-    // From here on none is missed, and none of before counts.
+    // Drops events of before the trial; from here on each one is kept until it was looked at.
     live.events()?;
     let aer = Aer::new(&device.bdf);
     let staged_at = Instant::now();

@@ -185,7 +185,7 @@ impl Watch<'_> {
 
     fn tick(&mut self) -> Result<Option<Verdict>, Stop> {
         let phase = self.measure()?;
-        // A fault that the reading took out of the ring wakes nobody.
+        // The reading may have taken a fault out of the ring; poll(2) does not report that one any more.
         if let Some(verdict) = self.faults()? {
             return Ok(Some(verdict));
         }
