@@ -111,6 +111,36 @@ pub struct QualityAgg {
     pub calls_passed: u64,
 }
 
+/// How many of them [`Recent`] holds.
+pub const RECENT: usize = 64;
+
+/// The last addresses at or above 4 GiB that one CPU got for the watched device. A truncated address is compared with
+/// them too: its buffer may have been unmapped, and drained out of the caches, before anybody looks.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Recent {
+    /// Where the next one goes, modulo [`RECENT`]. An allocation in an interrupt may overwrite the one it interrupts.
+    pub next: u64,
+    /// See [`pack_recent`]; 0 where there was none yet.
+    pub ranges: [u64; RECENT],
+}
+
+/// The low bits of a packed range: 4 KiB pages, 4095 for 4095 or more. One word, so that no interrupt mixes two.
+const PACKED_PAGES: u64 = 0xfff;
+
+/// An address, aligned to 4 KiB, and the bytes from there as one word of [`Recent`].
+#[inline(always)]
+pub fn pack_recent(addr: u64, size: u64) -> u64 {
+    let pages = size.wrapping_add(PACKED_PAGES) >> 12;
+    (addr & !PACKED_PAGES) | if pages < PACKED_PAGES { pages } else { PACKED_PAGES }
+}
+
+/// First and last byte; `None` where there was none yet.
+pub fn unpack_recent(packed: u64) -> Option<(u64, u64)> {
+    let (first, pages) = (packed & !PACKED_PAGES, packed & PACKED_PAGES);
+    (pages > 0).then(|| (first, first.saturating_add((pages << 12) - 1)))
+}
+
 /// What the slow path learns once per device: the key to its name and its domain.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]

@@ -6,7 +6,7 @@ use aya_ebpf::helpers::bpf_get_stackid;
 use aya_ebpf::macros::{fentry, fexit};
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 use core::ffi::c_void;
-use iova_common::agg::{DeviceAgg, ORDERS};
+use iova_common::agg::{self, DeviceAgg, ORDERS};
 use iova_common::call::CallKind;
 use iova_common::event::Kind;
 
@@ -17,7 +17,7 @@ use crate::event::{self, Facts};
 use crate::frame::{self, Notes};
 use crate::hist;
 use crate::kernel::{Ptr, arg, arg_ptr, config, embedded, iovad_of, offset};
-use crate::maps::{STACKS, WATCHED, lost};
+use crate::maps::{RECENT, STACKS, WATCHED, lost};
 
 /// Where one of the kernel's two front ends keeps what we want to know. Arguments are read from the trampoline's copy
 /// when they are needed, which is cheaper than keeping them across calls.
@@ -132,9 +132,9 @@ fn exit<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
     count::<F>(ctx, agg, number);
     if ns != 0 {
         hist::record(unsafe { &raw mut (*agg).alloc_latency }, ns);
-        let watched = config!(watch_dev);
-        if watched != 0 && F::dev(ctx) as u64 == watched {
+        if is_watched::<F>(ctx) {
             record_order(F::size(ctx), ns);
+            remember(F::addr(ctx), F::size(ctx));
         }
         let slow = config!(slow_call_ns);
         if slow != 0 && ns >= slow {
@@ -151,6 +151,27 @@ fn exit<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
         unsafe { (*open).timer.tag = 0 };
     }
     0
+}
+
+#[inline(always)]
+fn is_watched<F: FrontEnd>(ctx: *mut c_void) -> bool {
+    let watched = config!(watch_dev);
+    watched != 0 && F::dev(ctx) as u64 == watched
+}
+
+/// Keeps a high address for whoever has to explain a fault.
+#[inline(always)]
+fn remember(addr: u64, size: u64) {
+    if addr >> 32 == 0 {
+        return;
+    }
+    if let Some(recent) = RECENT.get_ptr_mut(0) {
+        let place = unsafe { (*recent).next };
+        unsafe { (*recent).next = place.wrapping_add(1) };
+        let ranges = unsafe { &raw mut (*recent).ranges }.cast::<u64>();
+        let index = at_most::<{ agg::RECENT as u64 - 1 }>(place & (agg::RECENT as u64 - 1));
+        unsafe { *ranges.add(index as usize) = agg::pack_recent(addr, size) };
+    }
 }
 
 #[inline(always)]

@@ -2,7 +2,7 @@
 
 use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, Queue, RingBuf, StackTrace};
 use aya_ebpf::macros::btf_map;
-use iova_common::agg::{DeviceAgg, DeviceInfo, DomainAgg, Latency, MapAgg, ORDERS, QualityAgg};
+use iova_common::agg::{DeviceAgg, DeviceInfo, DomainAgg, Latency, MapAgg, ORDERS, QualityAgg, Recent};
 use iova_common::call::Call;
 use iova_common::event::Event;
 
@@ -38,6 +38,10 @@ pub static MAPS: PerCpuArray<MapAgg, 64> = PerCpuArray::new();
 /// Latencies of the watched device's allocations, per order. One entry if no device is watched.
 #[btf_map]
 pub static WATCHED: PerCpuArray<Latency, { ORDERS }> = PerCpuArray::new();
+
+/// The watched device's last high addresses.
+#[btf_map]
+pub static RECENT: PerCpuArray<Recent, 1> = PerCpuArray::new();
 
 /// Aggregates per domain slot.
 #[btf_map]

@@ -73,6 +73,11 @@ impl Live {
             .map_or_else(|_| Snapshot::default(), |kernel| snapshot::take_group(kernel, group))
     }
 
+    /// High addresses that the watched device got lately; none if that can't be read.
+    pub(super) fn recent_addresses(&self) -> Vec<(u64, u64)> {
+        self.tracer.as_ref().and_then(|tracer| tracer.recent_addresses().ok()).unwrap_or_default()
+    }
+
     /// Descriptors that are readable when [`Live::events`] has something that no sample has had.
     pub(super) fn event_descriptors(&self) -> Vec<BorrowedFd<'_>> {
         self.tracer.as_ref().map(Tracer::event_descriptors).unwrap_or_default()

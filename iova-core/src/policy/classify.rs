@@ -54,6 +54,11 @@ impl LiveSet {
         self.known.push((first, last));
     }
 
+    /// Adds what was mapped a moment ago, first and last byte.
+    pub fn add_known(&mut self, ranges: impl IntoIterator<Item = (u64, u64)>) {
+        self.known.extend(ranges);
+    }
+
     fn is_mapped(&self, address: u64) -> bool {
         self.mapped.iter().any(|&(first, last)| (first..=last).contains(&address))
     }

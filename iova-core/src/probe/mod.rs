@@ -201,6 +201,12 @@ impl Tracer {
         read::sample(self)
     }
 
+    /// Addresses at or above 4 GiB that the device of [`Extras::watch`] got lately, first and last byte: up to 64 per CPU. They may be
+    /// unmapped by now.
+    pub fn recent_addresses(&self) -> Result<Vec<(u64, u64)>, ProbeError> {
+        read::recent(self)
+    }
+
     /// Single allocations and frees that came since the last call, and how many were lost or passed over meanwhile; `None`
     /// unless [`Extras::calls`] asks for them. Their ring holds 75,000.
     pub fn calls(&mut self) -> Result<Option<Calls>, ProbeError> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use aya::maps::{HashMap, Map, MapData};
-use iova_common::agg::{DeviceAgg, DeviceInfo, Latency, MapAgg, ORDERS, QualityAgg};
+use iova_common::agg::{DeviceAgg, DeviceInfo, Latency, MapAgg, ORDERS, QualityAgg, Recent, unpack_recent};
 use iova_common::config::Config;
 
 use super::hooks::{HOOKS, Role};
@@ -151,6 +151,16 @@ fn watched(tracer: &mut Tracer) -> Result<Option<Watched>, ProbeError> {
     }
     let now: Vec<Latency> = read_array(&per_cpu(&tracer.object, "WATCHED")?, ORDERS as u32, tracer.cpus)?;
     Ok(Some(Watched { dev, by_order: tracer.totals.watched(&now) }))
+}
+
+/// High addresses that the watched device got lately, first and last byte.
+pub(super) fn recent(tracer: &Tracer) -> Result<Vec<(u64, u64)>, ProbeError> {
+    let words = size_of::<Recent>() / 8;
+    let mut values = vec![0u64; words * tracer.cpus];
+    per_cpu(&tracer.object, "RECENT")?.one(0, &mut values)?;
+    // The first word of each CPU is where its next one goes.
+    let ranges = values.chunks_exact(words).flat_map(|cpu| cpu.iter().skip(1));
+    Ok(ranges.filter_map(|&packed| unpack_recent(packed)).collect())
 }
 
 /// What could not be counted.

@@ -74,6 +74,7 @@ pub(crate) const GUARD: &[(&str, Test)] = &[
     ("policy_guard.without_care_a_bystander_is_corrupted", guard::corrupted),
     ("policy_guard.the_window_keeps_the_bystander", guard::window),
     ("policy_guard.a_fault_reverts_and_quarantines", guard::fault),
+    ("policy_guard.evidence_outlives_the_caches", guard::drained),
     // The last: not every emulated device wakes up.
     ("policy_life.suspend", life::suspend),
 ];
@@ -83,6 +84,7 @@ pub(crate) const EDU: &[(&str, Test)] = &[
     ("policy_guard.without_care_a_bystander_is_corrupted", guard::corrupted),
     ("policy_guard.the_window_keeps_the_bystander", guard::window),
     ("policy_guard.a_fault_reverts_and_quarantines", guard::fault),
+    ("policy_guard.evidence_outlives_the_caches", guard::drained),
 ];
 
 /// For guests whose kernel checks every object that it allocates.

@@ -52,6 +52,10 @@ impl Watch<'_> {
     }
 
     fn keep(&mut self, by: String, reason: Option<String>) -> Result<Verdict, Stop> {
+        // What came since the loop looked counts as well: nothing watches after this.
+        if let Some(verdict) = self.faults()? {
+            return Ok(verdict);
+        }
         match self.control.commit(&self.lease) {
             Ok(_) => Ok(Verdict::Kept { by, reason }),
             Err(error) => self.lost(error),

@@ -40,10 +40,13 @@ impl Watch<'_> {
         let snapshot = self.live.snapshot_of(self.device.group);
         let domain = snapshot.domains.iter().find(|domain| Some(domain.iovad) == self.device.iovad);
         let held = self.lease.staged.held_bytes > 0;
-        match domain.map(|domain| LiveSet::of_domain(domain, held)) {
-            Some(live) => classify(address, &live).evidence,
-            None => Evidence { address, ..Evidence::default() },
-        }
+        let Some(domain) = domain else {
+            return Evidence { address, ..Evidence::default() };
+        };
+        let mut live = LiveSet::of_domain(domain, held);
+        // A drain of the caches may have taken the buffer's address out of them before this look.
+        live.add_known(self.live.recent_addresses());
+        classify(address, &live).evidence
     }
 
     /// The module may have been faster.
