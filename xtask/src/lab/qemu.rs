@@ -152,6 +152,8 @@ fn parameters(spec: &GuestSpec, accel: Accel) -> String {
         // A translated guest stands still whenever the host is busy. That is no reason to find the timer broken
         // (VT-d even panics then) or a CPU stuck.
         words.extend(["no_timer_check", "watchdog_thresh=60", "rcupdate.rcu_cpu_stall_timeout=120"]);
+        // A second of each boot, for ciphers that nothing here uses.
+        words.push("cryptomgr.notests");
     }
     if spec.iommu == Iommu::Intel {
         words.push("intel_iommu=on");

@@ -1,39 +1,21 @@
-//! The row of boots that shows what persisted policies do: one state disk, and a machine that comes up or does not. Then
-//! udev applies the compatibility list, and the files that `iova advise` wrote.
+//! Rows of boots. One shows what persisted policies do: one state disk, and a machine that comes up or does not; then udev applies
+//! the compatibility list. The other applies the files that `iova advise` wrote.
 
 use std::sync::Arc;
 
 use anyhow::Result;
 
 use super::goes_on;
-use super::matrix::Configuration;
+use super::matrix::{Configuration, Variant};
 use super::tally::Tally;
 use crate::kernels::Line;
 use crate::lab::{self, GuestSpec, Io, Programs};
 use crate::say;
 
 /// As `tests/guest/src/boot` has them. Each depends on what those before it left on the state disk.
-const BOOTS: [&str; 10] = [
-    "first",
-    "restored",
-    "dies-1",
-    "dies-2",
-    "skipped",
-    "forgotten",
-    "capped",
-    "measured",
-    "advised",
-    "fleet",
-];
-
-/// Whose unmaps are synchronous, so that there is something to advise.
-const STRICT: [&str; 3] = ["measured", "advised", "fleet"];
-
-/// The boots of a kernel. What policies outlive does not depend on it, what is advised does.
-fn row(line: Line) -> Vec<&'static str> {
-    let all = |boot: &&str| line == Line::V6_12 || STRICT.contains(boot);
-    BOOTS.into_iter().filter(all).collect()
-}
+const PERSISTED: [&str; 7] = ["first", "restored", "dies-1", "dies-2", "skipped", "forgotten", "capped"];
+/// Unmaps are synchronous, so that there is something to advise.
+const ADVISED: [&str; 3] = ["measured", "advised", "fleet"];
 
 /// What the disk is to be advised in those boots: from 6.2 on the kernel limits its requests by itself.
 fn advice(line: Line) -> &'static str {
@@ -54,9 +36,10 @@ pub(super) fn run(
     let image = lab::Image::systemd(configuration.line, programs, &[MODULE])?;
     let state = Arc::new(lab::state_disk(64, None)?);
     let mut total = Tally::default();
-    for boot in row(configuration.line) {
+    let strict = configuration.variant == Variant::BootAdvice;
+    for boot in if strict { &ADVISED[..] } else { &PERSISTED } {
         let mut spec = GuestSpec { io, state: Some(Arc::clone(&state)), ..configuration.guest(Vec::new()) };
-        spec.strict = STRICT.contains(&boot);
+        spec.strict = strict;
         spec.append.extend(["systemd.condition-needs-update=0".into(), format!("iova.boot={boot}")]);
         spec.append.push(advice(configuration.line).into());
         let result = image.boot(&spec)?;

@@ -1,17 +1,19 @@
 //! A reader of the kernel's type information (`/sys/kernel/btf/vmlinux`), just as large as `iova` needs.
 //!
-//! The format is `Documentation/bpf/btf.rst`. One pass records where each type stands and a hash of the name of each
-//! function, struct and typedef; everything else is read from the bytes when asked, so that start-up stays in milliseconds for
-//! the 5 to 8 MiB of a distribution kernel.
+//! The format is `Documentation/bpf/btf.rst`. One pass records where each type stands, another puts the names of functions, structs
+//! and typedefs into a hash table; everything else is read from the bytes when asked, so that start-up stays in milliseconds
+//! for the 5 to 8 MiB of a distribution kernel.
 
 mod members;
 mod module;
+mod names;
 mod parse;
 
 pub use members::Member;
 pub use module::ModuleBtf;
 pub use parse::BtfError;
 
+use names::Names;
 use parse::Header;
 
 /// Kinds of `include/uapi/linux/btf.h`.
@@ -47,8 +49,8 @@ pub struct Btf {
     header: Header,
     /// Offset in `data` of type number `index + 1`.
     types: Vec<u32>,
-    /// `hash << 32 | id` of every named function, struct, union, enum and typedef, sorted.
-    names: Vec<u64>,
+    /// Of every named function, struct, union, enum and typedef.
+    names: Names,
 }
 
 /// What a type record says before its kind-specific part.
@@ -70,9 +72,12 @@ impl Btf {
     pub fn parse(data: Vec<u8>) -> Result<Self, BtfError> {
         let header = Header::read(&data)?;
         let types = parse::index(&data, &header)?;
-        let mut btf = Self { data, header, types, names: Vec::new() };
-        btf.names = btf.hash_names();
-        Ok(btf)
+        let names = Names::of(&types, |at| {
+            let record =
+                parse::record(&data, at).filter(|record| record.name != 0 && is_asked_for(record.kind))?;
+            header.strings_from(&data, record.name)
+        });
+        Ok(Self { data, header, types, names })
     }
 
     /// Number of types, `void` not counted.
@@ -140,32 +145,9 @@ impl Btf {
         name: &'a str,
         wanted: impl Fn(u32) -> bool + 'a,
     ) -> impl Iterator<Item = TypeId> + 'a {
-        let hash = parse::hash(name.as_bytes());
-        let first = self.names.partition_point(|&entry| entry >> 32 < u64::from(hash));
-        self.names
-            .iter()
-            .skip(first)
-            .take_while(move |&&entry| entry >> 32 == u64::from(hash))
-            .map(|&entry| entry as TypeId)
-            .filter(move |&id| {
-                self.record(id)
-                    .is_some_and(|r| wanted(r.kind) && self.str_at(r.name) == Some(name.as_bytes()))
-            })
-    }
-
-    fn hash_names(&self) -> Vec<u64> {
-        let mut names = Vec::with_capacity(self.types.len() / 2);
-        for (index, &at) in self.types.iter().enumerate() {
-            let Some(record) = parse::record(&self.data, at as usize) else { continue };
-            let kinds = [kind::FUNC, kind::STRUCT, kind::UNION, kind::ENUM, kind::ENUM64, kind::TYPEDEF];
-            if record.name != 0 && kinds.contains(&record.kind) {
-                let hash = parse::hash(self.str_at(record.name).unwrap_or_default());
-                names.push(u64::from(hash) << 32 | (index as u64 + 1));
-            }
-        }
-        names.sort_unstable();
-        names.shrink_to_fit();
-        names
+        self.names.candidates(name.as_bytes()).filter(move |&id| {
+            self.record(id).is_some_and(|r| wanted(r.kind) && self.str_at(r.name) == Some(name.as_bytes()))
+        })
     }
 
     pub(crate) fn u32_at(&self, at: usize) -> Option<u32> {
@@ -176,6 +158,17 @@ impl Btf {
     pub(crate) fn str_at(&self, offset: u32) -> Option<&[u8]> {
         parse::str_at(&self.data, &self.header, offset)
     }
+}
+
+/// Whether types of this kind are looked up by name.
+fn is_asked_for(kind: u32) -> bool {
+    const WANTED: u32 = 1 << kind::FUNC
+        | 1 << kind::STRUCT
+        | 1 << kind::UNION
+        | 1 << kind::ENUM
+        | 1 << kind::ENUM64
+        | 1 << kind::TYPEDEF;
+    WANTED >> (kind & 31) & 1 != 0
 }
 
 #[cfg(test)]

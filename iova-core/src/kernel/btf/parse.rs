@@ -38,6 +38,12 @@ impl Header {
         Ok(Self { types: section(word(8)?, word(12)?)?, strings: section(word(16)?, word(20)?)? })
     }
 
+    /// The string section from an offset on; the string there ends with a zero byte.
+    pub(crate) fn strings_from<'a>(&self, data: &'a [u8], offset: u32) -> Option<&'a [u8]> {
+        let (start, end) = self.strings;
+        data.get(start + offset as usize..end)
+    }
+
     /// Length of the string section: where a module's own strings begin.
     pub(crate) fn strings_len(&self) -> u32 {
         (self.strings.1 - self.strings.0) as u32
@@ -77,13 +83,14 @@ fn tail_len(record: &Record) -> Result<usize, BtfError> {
 }
 
 pub(crate) fn record(data: &[u8], at: usize) -> Option<Record> {
-    let info = u32_at(data, at + 4)?;
+    let head: &[u8; 12] = data.get(at..)?.first_chunk()?;
+    let [name, info, size_or_type] = [0, 4, 8].map(|at| u32_at(head, at).unwrap_or_default());
     Some(Record {
-        name: u32_at(data, at)?,
+        name,
         kind: info >> 24 & 0x1f,
         vlen: (info & 0xffff) as usize,
         flag: info >> 31 == 1,
-        size_or_type: u32_at(data, at + 8)?,
+        size_or_type,
         tail: at + 12,
     })
 }
@@ -93,12 +100,5 @@ pub(crate) fn u32_at(data: &[u8], at: usize) -> Option<u32> {
 }
 
 pub(crate) fn str_at<'a>(data: &'a [u8], header: &Header, offset: u32) -> Option<&'a [u8]> {
-    let (start, end) = header.strings;
-    let rest = data.get(start + offset as usize..end)?;
-    rest.split(|&byte| byte == 0).next()
-}
-
-/// FNV-1a: short, and good enough because every hit is compared with the name itself.
-pub(crate) fn hash(name: &[u8]) -> u32 {
-    name.iter().fold(0x811c_9dc5, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    header.strings_from(data, offset)?.split(|&byte| byte == 0).next()
 }

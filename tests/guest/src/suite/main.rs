@@ -56,8 +56,12 @@ enum Scope {
     Guest,
     /// On every kernel, behind one IOMMU.
     Kernel,
+    /// On the oldest kernel and on the newest, behind one IOMMU.
+    Ends,
     /// In one guest.
     Once,
+    /// Only if everything is asked for: it takes long.
+    All,
 }
 
 impl Scope {
@@ -65,9 +69,10 @@ impl Scope {
     fn takes_in(self, kernel: &str, iommu: &str) -> bool {
         match self {
             Self::Guest => true,
-            // On 5.10 VT-d has an allocator front end of its own, so the others are another kernel there.
-            Self::Kernel => iommu == "intel" || kernel == "5.10",
+            Self::Kernel => iommu == "intel",
+            Self::Ends => iommu == "intel" && ["5.10", "7.3"].contains(&kernel),
             Self::Once => iommu == "intel" && kernel == "6.12",
+            Self::All => false,
         }
     }
 }
@@ -76,6 +81,7 @@ const SUITES: &[Suite] = &[
     Suite { variant: "plain", scope: Scope::Guest, tests: lab::TESTS },
     Suite { variant: "plain", scope: Scope::Guest, tests: snapshot::TESTS },
     Suite { variant: "plain", scope: Scope::Guest, tests: counts::TESTS },
+    Suite { variant: "plain", scope: Scope::Kernel, tests: counts::INSIDE },
     Suite { variant: "plain", scope: Scope::Kernel, tests: nest::TESTS },
     Suite { variant: "plain", scope: Scope::Guest, tests: oracle::TESTS },
     Suite { variant: "plain", scope: Scope::Kernel, tests: latency::TESTS },
@@ -83,25 +89,30 @@ const SUITES: &[Suite] = &[
     Suite { variant: "plain", scope: Scope::Kernel, tests: cliff::TESTS },
     Suite { variant: "plain", scope: Scope::Once, tests: robust::USAGE },
     Suite { variant: "plain", scope: Scope::Kernel, tests: robust::TESTS },
-    Suite { variant: "plain", scope: Scope::Kernel, tests: top::TESTS },
-    Suite { variant: "plain", scope: Scope::Kernel, tests: record::TESTS },
-    Suite { variant: "plain", scope: Scope::Kernel, tests: export::TESTS },
+    Suite { variant: "plain", scope: Scope::Ends, tests: robust::RIGHTS_AND_ENDS },
+    Suite { variant: "plain", scope: Scope::Ends, tests: top::TESTS },
+    Suite { variant: "plain", scope: Scope::Ends, tests: record::TESTS },
+    Suite { variant: "plain", scope: Scope::Ends, tests: export::TESTS },
+    Suite { variant: "plain", scope: Scope::Kernel, tests: export::ALERTS },
     Suite { variant: "policy", scope: Scope::Guest, tests: policy::STOCK },
-    Suite { variant: "policy", scope: Scope::Kernel, tests: policy::ABI },
+    Suite { variant: "policy", scope: Scope::Ends, tests: policy::ABI },
     Suite { variant: "policy", scope: Scope::Guest, tests: policy::TRY },
     Suite { variant: "policy", scope: Scope::Once, tests: policy::SCREEN },
-    Suite { variant: "policy", scope: Scope::Kernel, tests: policy::CAPS },
+    Suite { variant: "policy", scope: Scope::Ends, tests: policy::CAPS },
+    Suite { variant: "policy", scope: Scope::Kernel, tests: policy::CURES },
     Suite { variant: "policy", scope: Scope::Guest, tests: policy::LIFE },
-    Suite { variant: "policy", scope: Scope::Kernel, tests: policy::FUZZ },
+    Suite { variant: "policy", scope: Scope::Ends, tests: policy::FUZZ },
     Suite { variant: "policy", scope: Scope::Guest, tests: policy::GUARD },
     Suite { variant: "advised", scope: Scope::Guest, tests: policy::ADVISED },
     Suite { variant: "edu36", scope: Scope::Guest, tests: policy::EDU },
     Suite { variant: "edu43", scope: Scope::Guest, tests: policy::EDU },
     Suite { variant: "storm", scope: Scope::Guest, tests: policy::STORM },
     Suite { variant: "crowd", scope: Scope::Guest, tests: crowd::TESTS },
+    Suite { variant: "crowd", scope: Scope::All, tests: crowd::FULL },
     Suite { variant: "icount", scope: Scope::Guest, tests: gate::TESTS },
-    Suite { variant: "verify", scope: Scope::Guest, tests: verify::TESTS },
-    Suite { variant: "verify-seed", scope: Scope::Guest, tests: verify::SEEDED },
+    Suite { variant: "verify", scope: Scope::Guest, tests: verify::WIDTHS },
+    Suite { variant: "verify", scope: Scope::Once, tests: verify::TESTS },
+    Suite { variant: "verify-seed", scope: Scope::Guest, tests: verify::WIDTHS },
     Suite { variant: "cuts", scope: Scope::Guest, tests: verify::CUTS },
     Suite { variant: "strict", scope: Scope::Guest, tests: variants::STRICT },
     Suite { variant: "strict", scope: Scope::Guest, tests: robust::STRICT },

@@ -25,8 +25,10 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("export.ends_and_leaves_nothing", ends::by_signals),
     ("export.killed_it_makes_room", ends::killed),
     ("export.says_why_it_cannot", ends::refused),
-    ("export.alerts_fire_while_the_space_fills", alerts::fire),
 ];
+
+/// Where there is a Prometheus.
+pub(crate) const ALERTS: &[(&str, Test)] = &[("export.alerts_fire_while_the_space_fills", alerts::fire)];
 
 const TCP: &str = "127.0.0.1:9969";
 const SOCKET: &str = "/run/iova-export-test";

@@ -59,9 +59,10 @@ pub(crate) const CAPS: &[(&str, Test)] = &[
     ("policy_list.caps_are_the_modules_own", listed::caps),
 ];
 
+pub(crate) const CURES: &[(&str, Test)] =
+    &[("policy_cliff.is_cured", cliff::cured), ("policy_advise.keeps_its_word", advise::kept)];
+
 pub(crate) const LIFE: &[(&str, Test)] = &[
-    ("policy_cliff.is_cured", cliff::cured),
-    ("policy_advise.keeps_its_word", advise::kept),
     ("policy_life.rebind", life::rebind),
     ("policy_life.removed_and_added", life::replugged),
     ("policy_life.unload", life::unload),

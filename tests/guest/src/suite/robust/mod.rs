@@ -37,17 +37,21 @@ pub(crate) const USAGE: &[(&str, Test)] = &[
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("robust.symbols_by_index_and_listing", symbols::both_ways),
+    ("robust.hooks_inlined_away", kernel::inlined),
+    ("robust.memory_and_first_sample", cost::memory_and_first_sample),
+    ("robust.devices_removed_and_added", hotplug::removed_and_added),
+];
+
+/// What the oldest kernel and the newest may see differently.
+pub(crate) const RIGHTS_AND_ENDS: &[(&str, Test)] = &[
     ("robust.unprivileged", rights::unprivileged),
     ("robust.missing_capabilities", rights::capabilities),
     ("robust.kernel_without_btf", kernel::without_btf),
     ("robust.file_systems_not_mounted", kernel::without_file_systems),
-    ("robust.hooks_inlined_away", kernel::inlined),
     ("robust.interrupt_still_reports", ends::interrupt),
     ("robust.terminate_still_reports", ends::terminate),
     ("robust.kill_leaves_nothing_attached", ends::kill),
     ("robust.two_at_once", pair::two_at_once),
-    ("robust.memory_and_first_sample", cost::memory_and_first_sample),
-    ("robust.devices_removed_and_added", hotplug::removed_and_added),
 ];
 
 pub(crate) const STRICT: &[(&str, Test)] = &[("robust.strict", hosts::strict)];

@@ -12,9 +12,11 @@ mod widths;
 pub(crate) use self::widths::edu_work;
 use crate::Test;
 
+/// Where another IOMMU, or other devices, may have another answer.
+pub(crate) const WIDTHS: &[(&str, Test)] = &[("verify.every_width_is_found", widths::found)];
+
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("verify.conditions", early::conditions),
-    ("verify.every_width_is_found", widths::found),
     ("verify.interrupted_and_resumed", early::interrupted),
     ("verify.killed_and_closed", early::killed),
     ("verify.the_network_card_is_honest", widths::network),
@@ -23,9 +25,6 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("verify.a_report_is_written_after_a_yes", consent::a_yes_writes),
     ("verify.only_the_scratch_partition_is_written", disk::scratch),
 ];
-
-/// For guests whose edu devices are a seed's.
-pub(crate) const SEEDED: &[(&str, Test)] = &[("verify.every_width_is_found", widths::found)];
 
 /// For a row of guests whose power is cut.
 pub(crate) const CUTS: &[(&str, Test)] = &[("verify.cuts", cuts::after_a_cut)];
