@@ -23,7 +23,7 @@ static void iovp_lease_expired(struct work_struct *work)
 
 	mutex_lock(&d->lock);
 	/* It may have been renewed while we waited for the lock. */
-	if (d->lease == lease && time_after_eq(jiffies, lease->expires))
+	if (d->lease == lease && time_after(jiffies, lease->expires))
 		iovp_lease_end(d, IOVA_POLICY_C_EXPIRED, false, NULL);
 	mutex_unlock(&d->lock);
 }
@@ -42,7 +42,8 @@ void iovp_lease_renew(struct iovp_lease *lease, u32 ms)
 
 	lockdep_assert_held(&lease->dev->lock);
 	lease->expires = jiffies + delay;
-	mod_delayed_work(iovp_wq, &lease->expiry, delay);
+	/* This tick has begun already: without one more it ends too early. */
+	mod_delayed_work(iovp_wq, &lease->expiry, delay + 1);
 }
 
 /**
