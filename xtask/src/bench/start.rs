@@ -70,10 +70,10 @@ mod tests {
 
     #[test]
     fn each_figure_has_its_limit() {
-        let start = Start { default: 320_000_000, full: 430_000_000, devices: 80_000_000 };
+        let start = Start { default: 290_000_000, full: 400_000_000, devices: 44_000_000 };
         assert!(beyond(&pair(Some(start))).is_empty());
-        let slow = Start { devices: 81_000_000, ..start };
-        assert_eq!(beyond(&pair(Some(slow))), ["6.12 iova devices: 81 million instructions, 80 allowed"]);
+        let slow = Start { devices: 45_000_000, ..start };
+        assert_eq!(beyond(&pair(Some(slow))), ["6.12 iova devices: 45 million instructions, 44 allowed"]);
         assert_eq!(beyond(&pair(None)), ["6.12: no start was measured"]);
     }
 }
