@@ -243,11 +243,11 @@ void iovp_enforce(struct iovp_dev *d)
 	enum iova_policy_refusal refusal = iovp_revert(d);
 
 	if (refusal)
-		iovp_tell(d, IOVA_POLICY_C_REFUSED, refusal, &from,
-			  &d->force.target, &d->origin, NULL);
+		iovp_log_change(d, IOVA_POLICY_C_REFUSED, refusal, &from,
+				&d->force.target, &d->origin, NULL);
 	else if (!d->deferred)
-		iovp_tell(d, IOVA_POLICY_C_BIND, refusal, &from,
-			  &d->force.target, &d->origin, NULL);
+		iovp_log_change(d, IOVA_POLICY_C_BIND, refusal, &from,
+				&d->force.target, &d->origin, NULL);
 }
 
 void iovp_settle_work(struct work_struct *work)
@@ -255,10 +255,10 @@ void iovp_settle_work(struct work_struct *work)
 	struct iovp_dev *d = container_of(to_delayed_work(work), struct iovp_dev,
 					  settle);
 
-	mutex_lock(&d->lock);
+	iovp_lock(d);
 	if (!d->gone && d->phase == IOVP_BOUND && d->deferred)
 		iovp_enforce(d);
-	mutex_unlock(&d->lock);
+	iovp_unlock(d);
 	iovp_dev_put(d);
 }
 
@@ -322,7 +322,7 @@ int iovp_switch(struct iovp_dev *d, const struct iovp_setting *want, u8 cap,
 		if (!cap_only)
 			d->origin = *who;
 	}
-	iovp_tell(d, *refusal ? IOVA_POLICY_C_REFUSED : cause, *refusal, &from, &to,
-		  who, NULL);
+	iovp_log_change(d, *refusal ? IOVA_POLICY_C_REFUSED : cause, *refusal,
+			&from, &to, who, NULL);
 	return iovp_refusal_errno(*refusal);
 }
