@@ -278,6 +278,14 @@ static enum iova_policy_refusal iovp_replace(struct iovp_dev *d,
 	return refusal;
 }
 
+/* Is it configured already, and came to something? */
+static bool iovp_is_set(struct iovp_dev *d, const struct iovp_setting *want)
+{
+	return !d->refused && d->want.kind == want->kind &&
+	       d->want.width == want->width && d->want.window == want->window &&
+	       d->want.whole == want->whole;
+}
+
 /**
  * iovp_switch - another policy, another cap
  * @d: device, locked, without a lease
@@ -300,6 +308,9 @@ int iovp_switch(struct iovp_dev *d, const struct iovp_setting *want, u8 cap,
 	*refusal = IOVA_POLICY_OK;
 	if (d->phase == IOVP_BINDING || d->phase == IOVP_UNBINDING)
 		return -EBUSY;
+	/* What changes nothing is no news: udev would write it again, for ever. */
+	if (cause == IOVA_POLICY_C_SYSFS && iovp_is_set(d, want))
+		return 0;
 	iovp_target(&from, &d->want, d->cap);
 	if (iovp_in_range(want)) {
 		iovp_target(&to, want, cap);

@@ -151,6 +151,11 @@ fn main() -> ExitCode {
     {
         return ExitCode::from(u8::from(policy::hold_lease(number).is_err()));
     }
+    match texts.first().map(String::as_str) {
+        Some("--audit-deaf") => return ExitCode::from(u8::from(policy::audit_deaf().is_err())),
+        Some("--audit-writers") => return ExitCode::from(u8::from(policy::audit_writers().is_err())),
+        _ => {}
+    }
     if let [option, device] = &texts[..]
         && option == "--edu-work"
     {
