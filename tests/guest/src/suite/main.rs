@@ -93,6 +93,7 @@ const SUITES: &[Suite] = &[
     Suite { variant: "plain", scope: Scope::Ends, tests: top::TESTS },
     Suite { variant: "plain", scope: Scope::Ends, tests: record::TESTS },
     Suite { variant: "plain", scope: Scope::Ends, tests: export::TESTS },
+    Suite { variant: "plain", scope: Scope::All, tests: export::OFTEN },
     Suite { variant: "plain", scope: Scope::Kernel, tests: export::ALERTS },
     Suite { variant: "policy", scope: Scope::Guest, tests: policy::STOCK },
     Suite { variant: "policy", scope: Scope::Ends, tests: policy::ABI },
