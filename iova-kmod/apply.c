@@ -243,11 +243,11 @@ void iovp_enforce(struct iovp_dev *d)
 	enum iova_policy_refusal refusal = iovp_revert(d);
 
 	if (refusal)
-		iovp_tell(d, IOVA_POLICY_C_REFUSED, refusal, &from,
-			  &d->force.target, &d->origin, NULL);
+		iovp_log_change(d, IOVA_POLICY_C_REFUSED, refusal, &from,
+				&d->force.target, &d->origin, NULL);
 	else if (!d->deferred)
-		iovp_tell(d, IOVA_POLICY_C_BIND, refusal, &from,
-			  &d->force.target, &d->origin, NULL);
+		iovp_log_change(d, IOVA_POLICY_C_BIND, refusal, &from,
+				&d->force.target, &d->origin, NULL);
 }
 
 void iovp_settle_work(struct work_struct *work)
@@ -255,10 +255,10 @@ void iovp_settle_work(struct work_struct *work)
 	struct iovp_dev *d = container_of(to_delayed_work(work), struct iovp_dev,
 					  settle);
 
-	mutex_lock(&d->lock);
+	iovp_lock(d);
 	if (!d->gone && d->phase == IOVP_BOUND && d->deferred)
 		iovp_enforce(d);
-	mutex_unlock(&d->lock);
+	iovp_unlock(d);
 	iovp_dev_put(d);
 }
 
@@ -276,6 +276,14 @@ static enum iova_policy_refusal iovp_replace(struct iovp_dev *d,
 	if (refusal && iovp_apply(d, &old, old_mechanisms))
 		iovp_restore(d);
 	return refusal;
+}
+
+/* Is it configured already, and came to something? */
+static bool iovp_is_set(struct iovp_dev *d, const struct iovp_setting *want)
+{
+	return !d->refused && d->want.kind == want->kind &&
+	       d->want.width == want->width && d->want.window == want->window &&
+	       d->want.whole == want->whole;
 }
 
 /**
@@ -300,6 +308,9 @@ int iovp_switch(struct iovp_dev *d, const struct iovp_setting *want, u8 cap,
 	*refusal = IOVA_POLICY_OK;
 	if (d->phase == IOVP_BINDING || d->phase == IOVP_UNBINDING)
 		return -EBUSY;
+	/* What changes nothing is no news: udev would write it again, for ever. */
+	if (cause == IOVA_POLICY_C_SYSFS && iovp_is_set(d, want))
+		return 0;
 	iovp_target(&from, &d->want, d->cap);
 	if (iovp_in_range(want)) {
 		iovp_target(&to, want, cap);
@@ -322,7 +333,7 @@ int iovp_switch(struct iovp_dev *d, const struct iovp_setting *want, u8 cap,
 		if (!cap_only)
 			d->origin = *who;
 	}
-	iovp_tell(d, *refusal ? IOVA_POLICY_C_REFUSED : cause, *refusal, &from, &to,
-		  who, NULL);
+	iovp_log_change(d, *refusal ? IOVA_POLICY_C_REFUSED : cause, *refusal,
+			&from, &to, who, NULL);
 	return iovp_refusal_errno(*refusal);
 }

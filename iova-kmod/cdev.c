@@ -109,10 +109,10 @@ static long iovp_lease_ioctl(struct iovp_file *file, unsigned int nr, void __use
 	mutex_lock(&file->lock);
 	lease = iovp_lease_find(file, arg.cookie);
 	if (lease) {
-		mutex_lock(&lease->dev->lock);
+		iovp_lock(lease->dev);
 		ret = iovp_lease_do(lease, nr, arg.lease_ms);
 		iovp_lease_tell(lease, &arg);
-		mutex_unlock(&lease->dev->lock);
+		iovp_unlock(lease->dev);
 	} else {
 		ret = -ENOENT;
 	}
@@ -146,7 +146,7 @@ static long iovp_abort(struct iovp_file *file, void __user *from)
 	mutex_lock(&file->lock);
 	lease = iovp_lease_find(file, arg.cookie);
 	if (lease) {
-		mutex_lock(&lease->dev->lock);
+		iovp_lock(lease->dev);
 		if (lease->state == IOVA_POLICY_L_OPEN)
 			iovp_lease_end(lease->dev, arg.cause,
 				       arg.flags & IOVA_POLICY_F_QUARANTINE,
@@ -154,7 +154,7 @@ static long iovp_abort(struct iovp_file *file, void __user *from)
 		else
 			ret = iovp_lease_explain(lease, &arg.evidence);
 		lease->told = true;
-		mutex_unlock(&lease->dev->lock);
+		iovp_unlock(lease->dev);
 	} else {
 		ret = -ENOENT;
 	}
@@ -176,9 +176,9 @@ static long iovp_flush_ioctl(void __user *from)
 	d = iovp_dev_get_bdf(arg.bdf);
 	if (!d)
 		return -ENODEV;
-	mutex_lock(&d->lock);
+	iovp_lock(d);
 	ret = d->gone ? -ENODEV : iovp_flush(d, arg.flags);
-	mutex_unlock(&d->lock);
+	iovp_unlock(d);
 	iovp_dev_put(d);
 	return ret;
 }

@@ -7,6 +7,7 @@
 #define IOVP_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/hrtimer.h>
 #include <linux/iommu.h>
 #include <linux/iova.h>
 #include <linux/pci.h>
@@ -111,6 +112,18 @@ static inline struct iova_domain *iovp_vtd_space(struct iommu_domain *domain)
 		return &container_of(domain, struct dmar_domain, domain)->iovad;
 #endif
 	return NULL;
+}
+
+/* A timer of absolute CLOCK_MONOTONIC that fires in a hard interrupt, also on RT. */
+static inline void iovp_hrtimer_setup(struct hrtimer *timer,
+				      enum hrtimer_restart (*due)(struct hrtimer *))
+{
+#ifdef IOVP_HAVE_HRTIMER_SETUP
+	hrtimer_setup(timer, due, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
+	timer->function = due;
+#endif
 }
 
 #endif /* IOVP_COMPAT_H */

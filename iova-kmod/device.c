@@ -125,6 +125,7 @@ static struct iovp_dev *iovp_dev_new(struct pci_dev *pdev)
 	kref_init(&d->ref);
 	mutex_init(&d->lock);
 	INIT_DELAYED_WORK(&d->settle, iovp_settle_work);
+	INIT_WORK(&d->watch.work, iovp_fault_work);
 	d->pdev = pci_dev_get(pdev);
 	d->bdf = pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
 	iovp_next_generation(d);
@@ -151,9 +152,9 @@ static void iovp_protect(struct iovp_dev *d)
 	if (!cap)
 		return;
 	iovp_who_kernel(&who);
-	mutex_lock(&d->lock);
+	iovp_lock(d);
 	iovp_switch(d, &d->want, cap, &who, IOVA_POLICY_C_LIST, &refusal);
-	mutex_unlock(&d->lock);
+	iovp_unlock(d);
 }
 
 /*
@@ -195,15 +196,16 @@ static void iovp_forget(struct iovp_dev *d, u32 cause)
 {
 	struct iovp_target none = {}, was;
 
-	mutex_lock(&d->lock);
+	iovp_lock(d);
 	iovp_lease_end(d, cause, false, NULL);
 	was = d->force.target;
 	iovp_restore(d);
 	d->gone = true;
 	d->phase = IOVP_UNBOUND;
 	if (was.kind != IOVA_POLICY_STOCK)
-		iovp_tell(d, cause, IOVA_POLICY_OK, &was, &none, &d->origin, NULL);
-	mutex_unlock(&d->lock);
+		iovp_log_change(d, cause, IOVA_POLICY_OK, &was, &none,
+				&d->origin, NULL);
+	iovp_unlock(d);
 }
 
 static void iovp_remove(struct iovp_dev *d, u32 cause)
@@ -253,10 +255,10 @@ static void iovp_make_room(struct device *dev)
 		if (iovp_device(d) == dev ||
 		    iovp_device(d)->iommu_group != dev->iommu_group)
 			continue;
-		mutex_lock(&d->lock);
+		iovp_lock(d);
 		if (d->force.mechanisms & IOVA_POLICY_M_FILL && iovp_domain_stays(d))
 			iovp_enforce(d);
-		mutex_unlock(&d->lock);
+		iovp_unlock(d);
 	}
 	mutex_unlock(&iovp_groups_lock);
 }
@@ -307,8 +309,8 @@ static void iovp_unbound(struct iovp_dev *d)
 	d->phase = IOVP_UNBOUND;
 	d->managed = false;
 	if (was.kind != IOVA_POLICY_STOCK)
-		iovp_tell(d, IOVA_POLICY_C_UNBIND, IOVA_POLICY_OK, &was, &none,
-			  &d->origin, NULL);
+		iovp_log_change(d, IOVA_POLICY_C_UNBIND, IOVA_POLICY_OK, &was,
+				&none, &d->origin, NULL);
 }
 
 static void iovp_driver_event(struct device *dev, unsigned long event)
@@ -319,7 +321,7 @@ static void iovp_driver_event(struct device *dev, unsigned long event)
 		return;
 	if (event == BUS_NOTIFY_BIND_DRIVER)
 		iovp_make_room(dev);
-	mutex_lock(&d->lock);
+	iovp_lock(d);
 	if (d->gone)
 		goto out;
 	switch (event) {
@@ -337,7 +339,7 @@ static void iovp_driver_event(struct device *dev, unsigned long event)
 		break;
 	}
 out:
-	mutex_unlock(&d->lock);
+	iovp_unlock(d);
 	iovp_dev_put(d);
 }
 
@@ -384,9 +386,9 @@ void iovp_end_leases(u32 cause)
 	/* The list only changes under this lock. */
 	mutex_lock(&iovp_groups_lock);
 	list_for_each_entry(d, &iovp_devs, node) {
-		mutex_lock(&d->lock);
+		iovp_lock(d);
 		iovp_lease_end(d, cause, false, NULL);
-		mutex_unlock(&d->lock);
+		iovp_unlock(d);
 	}
 	mutex_unlock(&iovp_groups_lock);
 }

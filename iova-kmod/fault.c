@@ -10,49 +10,38 @@
  * PCIe errors, ras:aer_event, is not exported.
  */
 
+#include <linux/atomic.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/tracepoint.h>
 #include <trace/events/iommu.h>
 
 #include "iovp.h"
 
+/* Probes of tracepoints run with preemption off, also on PREEMPT_RT. */
+static DEFINE_RAW_SPINLOCK(iovp_watch_lock);
 static LIST_HEAD(iovp_watched);
-static DEFINE_SPINLOCK(iovp_watch_lock);	/* taken in hard interrupts */
+
+/* The tracepoint costs nothing while there is no lease. */
+static DEFINE_MUTEX(iovp_hook_lock);
+static atomic_t iovp_hook_users = ATOMIC_INIT(0);
 static bool iovp_hooked;
 
-/* A device with a fault to see to, taken off the list of such; the caller puts it. */
-static struct iovp_dev *iovp_faulted(u64 *address)
+void iovp_fault_work(struct work_struct *work)
 {
-	struct iovp_dev *d, *found = NULL;
-
-	spin_lock_irq(&iovp_watch_lock);
-	list_for_each_entry(d, &iovp_watched, watch.node) {
-		if (d->watch.fault) {
-			d->watch.fault = false;
-			*address = d->watch.address;
-			kref_get(&d->ref);
-			found = d;
-			break;
-		}
-	}
-	spin_unlock_irq(&iovp_watch_lock);
-	return found;
-}
-
-static void iovp_fault_work(struct work_struct *work)
-{
+	struct iovp_dev *d = container_of(work, struct iovp_dev, watch.work);
 	struct iova_policy_evidence evidence = {};
-	struct iovp_dev *d;
 
-	while ((d = iovp_faulted(&evidence.address))) {
-		mutex_lock(&d->lock);
-		iovp_lease_end(d, IOVA_POLICY_C_FAULT, true, &evidence);
-		mutex_unlock(&d->lock);
-		iovp_dev_put(d);
-	}
+	raw_spin_lock_irq(&iovp_watch_lock);
+	d->watch.fault = false;
+	evidence.address = d->watch.address;
+	raw_spin_unlock_irq(&iovp_watch_lock);
+
+	iovp_lock(d);
+	iovp_lease_end(d, IOVA_POLICY_C_FAULT, true, &evidence);
+	iovp_unlock(d);
+	iovp_dev_put(d);
 }
-
-static DECLARE_WORK(iovp_fault, iovp_fault_work);
 
 static void iovp_on_fault(void *data, struct device *dev, unsigned long iova,
 			  int flags)
@@ -60,44 +49,62 @@ static void iovp_on_fault(void *data, struct device *dev, unsigned long iova,
 	unsigned long irq_flags;
 	struct iovp_dev *d;
 
-	spin_lock_irqsave(&iovp_watch_lock, irq_flags);
+	raw_spin_lock_irqsave(&iovp_watch_lock, irq_flags);
 	list_for_each_entry(d, &iovp_watched, watch.node) {
 		if (iovp_device(d) == dev && !d->watch.fault) {
 			d->watch.fault = true;
 			d->watch.address = iova;
-			queue_work(iovp_wq, &iovp_fault);
+			/* It clears the flag first, so it is not queued now. */
+			kref_get(&d->ref);
+			queue_work(iovp_wq, &d->watch.work);
 		}
 	}
-	spin_unlock_irqrestore(&iovp_watch_lock, irq_flags);
+	raw_spin_unlock_irqrestore(&iovp_watch_lock, irq_flags);
 }
 
 /* A lease of this device is open. */
 void iovp_watch(struct iovp_dev *d)
 {
-	spin_lock_irq(&iovp_watch_lock);
-	d->watch.fault = false;
+	raw_spin_lock_irq(&iovp_watch_lock);
 	list_add(&d->watch.node, &iovp_watched);
-	spin_unlock_irq(&iovp_watch_lock);
+	raw_spin_unlock_irq(&iovp_watch_lock);
 }
 
 void iovp_unwatch(struct iovp_dev *d)
 {
-	spin_lock_irq(&iovp_watch_lock);
+	raw_spin_lock_irq(&iovp_watch_lock);
 	list_del(&d->watch.node);
-	spin_unlock_irq(&iovp_watch_lock);
+	raw_spin_unlock_irq(&iovp_watch_lock);
 }
 
-void iovp_fault_init(void)
+/* There will be a lease: from here on faults are seen. */
+void iovp_fault_get(void)
 {
-	iovp_hooked = !register_trace_io_page_fault(iovp_on_fault, NULL);
-	if (!iovp_hooked)
-		pr_warn("iova_policy: can't see IOMMU faults\n");
+	mutex_lock(&iovp_hook_lock);
+	if (atomic_inc_return(&iovp_hook_users) == 1) {
+		iovp_hooked = !register_trace_io_page_fault(iovp_on_fault, NULL);
+		if (!iovp_hooked)
+			pr_warn_once("iova_policy: can't see IOMMU faults\n");
+	}
+	mutex_unlock(&iovp_hook_lock);
 }
 
+/* One more user; there is one already. */
+void iovp_fault_hold(void)
+{
+	atomic_inc(&iovp_hook_users);
+}
+
+void iovp_fault_put(void)
+{
+	mutex_lock(&iovp_hook_lock);
+	if (atomic_dec_and_test(&iovp_hook_users) && iovp_hooked)
+		unregister_trace_io_page_fault(iovp_on_fault, NULL);
+	mutex_unlock(&iovp_hook_lock);
+}
+
+/* No lease is left, but a probe may still run. */
 void iovp_fault_exit(void)
 {
-	if (iovp_hooked)
-		unregister_trace_io_page_fault(iovp_on_fault, NULL);
 	tracepoint_synchronize_unregister();
-	cancel_work_sync(&iovp_fault);
 }

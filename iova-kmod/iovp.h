@@ -3,11 +3,13 @@
 #define IOVP_H
 
 #include <linux/device.h>
+#include <linux/hrtimer.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -126,8 +128,10 @@ struct iovp_force {
  * @node: in the list of its file
  * @dev: referenced
  * @cookie: its name, never used twice
+ * @timer: queues @expiry when it is due
  * @expiry: ends it
- * @expires: when, in jiffies
+ * @expires: when, CLOCK_MONOTONIC
+ * @staging: its policy is not in force yet, and may be refused
  * @state: enum iova_policy_lease_state
  * @cause: why it ended
  * @told: the holder knows that it ended
@@ -140,8 +144,10 @@ struct iovp_lease {
 	struct list_head node;
 	struct iovp_dev *dev;
 	u64 cookie;
-	struct delayed_work expiry;
-	unsigned long expires;
+	struct hrtimer timer;
+	struct work_struct expiry;
+	ktime_t expires;
+	bool staging;
 	u32 state;
 	u32 cause;
 	bool told;
@@ -152,11 +158,13 @@ struct iovp_lease {
 /**
  * struct iovp_watch - faults of a device with an open lease, see fault.c
  * @node: in the list of such devices
- * @fault: there was one, and the lease has not been ended yet
+ * @work: ends the lease; holds a reference while it is queued
+ * @fault: there was one that the work has not seen yet
  * @address: where
  */
 struct iovp_watch {
 	struct list_head node;
+	struct work_struct work;
 	bool fault;
 	u64 address;
 };
@@ -169,6 +177,7 @@ struct iovp_watch {
  * @bdf: segment << 16 | bus << 8 | devfn
  * @watch: under a lock of its own
  * @lock: protects all below; see device.c
+ * @noio: how whoever has the lock allocated before
  * @gone: removed; leave the device alone
  * @phase: enum iovp_phase
  * @managed: the bound driver brings its own domain
@@ -192,6 +201,7 @@ struct iovp_dev {
 	u32 bdf;
 	struct iovp_watch watch;
 	struct mutex lock;	/* protects all below */
+	unsigned int noio;
 	bool gone;
 	enum iovp_phase phase;
 	bool managed;
@@ -226,6 +236,26 @@ static inline struct device *iovp_device(struct iovp_dev *d)
 	return &d->pdev->dev;
 }
 
+/*
+ * Nothing under the lock waits for the disk that may be the device: no
+ * allocation writes pages back.
+ */
+static inline void iovp_lock(struct iovp_dev *d)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	mutex_lock(&d->lock);
+	d->noio = noio;
+}
+
+static inline void iovp_unlock(struct iovp_dev *d)
+{
+	unsigned int noio = d->noio;
+
+	mutex_unlock(&d->lock);
+	memalloc_noio_restore(noio);
+}
+
 /* Is the domain certain to stay while the lock is held? */
 static inline bool iovp_domain_stays(struct iovp_dev *d)
 {
@@ -240,7 +270,7 @@ void iovp_target(struct iovp_target *t, const struct iovp_setting *s, u8 cap);
 void iovp_who_now(struct iovp_who *who, enum iovp_by by);
 void iovp_who_kernel(struct iovp_who *who);
 
-/* words.c */
+/* strings.c */
 const char *iovp_refusal_name(enum iova_policy_refusal refusal);
 const char *iovp_cause_name(u32 cause);
 const char *iovp_relation_name(u32 relation);
@@ -326,18 +356,28 @@ struct iovp_lease *iovp_lease_find(struct iovp_file *file, u64 cookie);
 /* stage.c */
 long iovp_stage(struct iovp_file *file, void __user *arg);
 
-/* record.c: what is told to the world */
-void iovp_tell(struct iovp_dev *d, u32 cause, enum iova_policy_refusal refusal,
-	       const struct iovp_target *from, const struct iovp_target *to,
-	       const struct iovp_who *who,
-	       const struct iova_policy_evidence *evidence);
+/* announce.c: the kernel log, the audit log, uevents */
+void iovp_announce(struct iovp_dev *d, const struct iova_policy_record *record,
+		   const struct iovp_who *who);
+int iovp_announce_init(void);
+void iovp_announce_exit(void);
+
+/* record.c: records of what changed */
+void iovp_log_change(struct iovp_dev *d, u32 cause,
+		     enum iova_policy_refusal refusal,
+		     const struct iovp_target *from,
+		     const struct iovp_target *to, const struct iovp_who *who,
+		     const struct iova_policy_evidence *evidence);
 bool iovp_record_next(u64 *seq, struct iova_policy_record *record);
 bool iovp_record_new(u64 seq);
 
 /* fault.c */
 void iovp_watch(struct iovp_dev *d);
 void iovp_unwatch(struct iovp_dev *d);
-void iovp_fault_init(void);
+void iovp_fault_work(struct work_struct *work);
+void iovp_fault_get(void);
+void iovp_fault_hold(void);
+void iovp_fault_put(void);
 void iovp_fault_exit(void);
 
 #endif /* IOVP_H */

@@ -8,82 +8,106 @@
  */
 
 #include <linux/atomic.h>
-#include <linux/jiffies.h>
+#include <linux/hrtimer.h>
+#include <linux/ktime.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "iovp.h"
 
-static atomic64_t iovp_cookie = ATOMIC64_INIT(0);
+static atomic64_t iovp_last_cookie = ATOMIC64_INIT(0);
+
+static enum hrtimer_restart iovp_lease_due(struct hrtimer *timer)
+{
+	struct iovp_lease *lease = container_of(timer, struct iovp_lease, timer);
+
+	queue_work(iovp_wq, &lease->expiry);
+	return HRTIMER_NORESTART;
+}
 
 static void iovp_lease_expired(struct work_struct *work)
 {
-	struct iovp_lease *lease = container_of(to_delayed_work(work),
-						struct iovp_lease, expiry);
+	struct iovp_lease *lease = container_of(work, struct iovp_lease, expiry);
 	struct iovp_dev *d = lease->dev;
 
-	mutex_lock(&d->lock);
+	iovp_lock(d);
 	/* It may have been renewed while we waited for the lock. */
-	if (d->lease == lease && time_after(jiffies, lease->expires))
+	if (d->lease == lease && !ktime_before(ktime_get(), lease->expires))
 		iovp_lease_end(d, IOVA_POLICY_C_EXPIRED, false, NULL);
-	mutex_unlock(&d->lock);
+	iovp_unlock(d);
 }
 
 /* Milliseconds left of an open lease. */
 u32 iovp_lease_left(const struct iovp_lease *lease)
 {
-	long left = lease->expires - jiffies;
+	s64 left = ktime_ms_delta(lease->expires, ktime_get());
 
-	return left > 0 ? jiffies_to_msecs(left) : 0;
+	return max_t(s64, left, 0);
 }
 
 void iovp_lease_renew(struct iovp_lease *lease, u32 ms)
 {
-	unsigned long delay = msecs_to_jiffies(ms);
-
 	lockdep_assert_held(&lease->dev->lock);
-	lease->expires = jiffies + delay;
-	/* This tick has begun already: without one more it ends too early. */
-	mod_delayed_work(iovp_wq, &lease->expiry, delay + 1);
+	lease->expires = ktime_add_ms(ktime_get(), ms);
+	hrtimer_start(&lease->timer, lease->expires, HRTIMER_MODE_ABS_HARD);
+}
+
+static struct iovp_lease *iovp_lease_new(struct iovp_dev *d)
+{
+	struct iovp_lease *lease = kzalloc(sizeof(*lease), GFP_KERNEL);
+
+	if (!lease)
+		return NULL;
+	kref_get(&d->ref);
+	iovp_fault_hold();
+	lease->dev = d;
+	lease->cookie = atomic64_inc_return(&iovp_last_cookie);
+	INIT_WORK(&lease->expiry, iovp_lease_expired);
+	iovp_hrtimer_setup(&lease->timer, iovp_lease_due);
+	lease->before = d->want;
+	lease->before_origin = d->origin;
+	return lease;
 }
 
 /**
  * iovp_lease_begin - put a policy in force, on trial
- * @leases: list of the file that will hold it
+ * @leases: list of the file that holds it
  * @d: device, locked, its driver bound
  * @want: the policy
  * @ms: for how long
  * @refusal: why not
  *
- * Return: the lease, or an error pointer.
+ * Timer and guard are there before the policy is.
+ *
+ * Return: the lease, or an error pointer. A lease of which nothing came is in
+ * the list too, as one that has ended.
  */
 struct iovp_lease *iovp_lease_begin(struct list_head *leases, struct iovp_dev *d,
 				    const struct iovp_setting *want, u32 ms,
 				    enum iova_policy_refusal *refusal)
 {
-	struct iovp_lease *lease = kzalloc(sizeof(*lease), GFP_KERNEL);
+	struct iovp_lease *lease = iovp_lease_new(d);
 	struct iovp_who who;
 	int ret;
 
 	if (!lease)
 		return ERR_PTR(-ENOMEM);
-	lease->before = d->want;
-	lease->before_origin = d->origin;
-	iovp_who_now(&who, IOVP_BY_LEASE);
-	ret = iovp_switch(d, want, d->cap, &who, IOVA_POLICY_C_STAGE, refusal);
-	if (ret) {
-		kfree(lease);
-		return ERR_PTR(ret);
-	}
-
-	kref_get(&d->ref);
-	lease->dev = d;
-	lease->cookie = atomic64_inc_return(&iovp_cookie);
-	INIT_DELAYED_WORK(&lease->expiry, iovp_lease_expired);
+	list_add_tail(&lease->node, leases);
+	lease->staging = true;
 	d->lease = lease;
 	iovp_watch(d);
 	iovp_lease_renew(lease, ms);
-	list_add_tail(&lease->node, leases);
-	return lease;
+	iovp_who_now(&who, IOVP_BY_LEASE);
+	ret = iovp_switch(d, want, d->cap, &who, IOVA_POLICY_C_STAGE, refusal);
+	lease->staging = false;
+	if (!ret)
+		return lease;
+	d->lease = NULL;
+	iovp_unwatch(d);
+	hrtimer_try_to_cancel(&lease->timer);
+	lease->state = IOVA_POLICY_L_ENDED;
+	lease->told = true;
+	return ERR_PTR(ret);
 }
 
 /* Whoever ends a lease by an ioctl or close() is there; else it was the kernel. */
@@ -144,10 +168,10 @@ void iovp_lease_end(struct iovp_dev *d, u32 cause, bool quarantine,
 	iovp_next_generation(d);
 	if (d->phase == IOVP_BOUND) {
 		iovp_revert(d);
-		iovp_tell(d, cause, IOVA_POLICY_OK, &from, &d->force.target, &who,
-			  evidence);
+		iovp_log_change(d, cause, IOVA_POLICY_OK, &from,
+				&d->force.target, &who, evidence);
 	}
-	cancel_delayed_work(&lease->expiry);
+	hrtimer_try_to_cancel(&lease->timer);
 	wake_up_interruptible_all(&iovp_waiters);
 }
 
@@ -172,8 +196,8 @@ int iovp_lease_explain(struct iovp_lease *lease,
 		return -ESTALE;
 	d->evidence = *evidence;
 	iovp_who_now(&who, IOVP_BY_LEASE);
-	iovp_tell(d, lease->cause, IOVA_POLICY_OK, &d->force.target, &d->force.target,
-		  &who, evidence);
+	iovp_log_change(d, lease->cause, IOVA_POLICY_OK, &d->force.target,
+			&d->force.target, &who, evidence);
 	return 0;
 }
 
@@ -187,11 +211,11 @@ void iovp_lease_keep(struct iovp_lease *lease)
 	d->lease = NULL;
 	iovp_unwatch(d);
 	lease->state = IOVA_POLICY_L_KEPT;
-	cancel_delayed_work(&lease->expiry);
+	hrtimer_try_to_cancel(&lease->timer);
 	iovp_who_now(&who, IOVP_BY_LEASE);
 	iovp_next_generation(d);
-	iovp_tell(d, IOVA_POLICY_C_COMMIT, IOVA_POLICY_OK, &d->force.target,
-		  &d->force.target, &who, NULL);
+	iovp_log_change(d, IOVA_POLICY_C_COMMIT, IOVA_POLICY_OK,
+			&d->force.target, &d->force.target, &who, NULL);
 }
 
 /* Its file closes, or has no more use for it. */
@@ -199,12 +223,14 @@ void iovp_lease_free(struct iovp_lease *lease)
 {
 	struct iovp_dev *d = lease->dev;
 
-	mutex_lock(&d->lock);
+	iovp_lock(d);
 	if (d->lease == lease)
 		iovp_lease_end(d, IOVA_POLICY_C_CLOSED, false, NULL);
-	mutex_unlock(&d->lock);
-	cancel_delayed_work_sync(&lease->expiry);
+	iovp_unlock(d);
+	hrtimer_cancel(&lease->timer);
+	cancel_work_sync(&lease->expiry);
 	list_del(&lease->node);
+	iovp_fault_put();
 	iovp_dev_put(d);
 	kfree(lease);
 }

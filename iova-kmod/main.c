@@ -37,9 +37,16 @@ static int __init iovp_init(void)
 {
 	int ret;
 
-	iovp_wq = alloc_workqueue("iova_policy", WQ_UNBOUND, 0);
-	if (!iovp_wq)
-		return -ENOMEM;
+	ret = iovp_announce_init();
+	if (ret)
+		return ret;
+	/* Ends of leases: before others, and also when there is no memory. */
+	iovp_wq = alloc_workqueue("iova_policy",
+				  WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
+	if (!iovp_wq) {
+		ret = -ENOMEM;
+		goto err_announce;
+	}
 	ret = iovp_devices_init();
 	if (ret)
 		goto err_wq;
@@ -49,7 +56,6 @@ static int __init iovp_init(void)
 	ret = iovp_cdev_init();
 	if (ret)
 		goto err_pm;
-	iovp_fault_init();
 	return 0;
 
 err_pm:
@@ -58,6 +64,8 @@ err_devices:
 	iovp_devices_exit();
 err_wq:
 	destroy_workqueue(iovp_wq);
+err_announce:
+	iovp_announce_exit();
 	return ret;
 }
 
@@ -69,6 +77,7 @@ static void __exit iovp_exit(void)
 	iovp_fault_exit();
 	iovp_devices_exit();
 	destroy_workqueue(iovp_wq);
+	iovp_announce_exit();
 }
 
 module_init(iovp_init);

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * iova_policy: what is told to the world
+ * iova_policy: records of what changed
  *
- * Every change and every refusal is one record, which goes to all at once: the
- * ring that /dev/iova_policy reads, the tracepoint, the kernel log, the audit
- * log and, as a uevent, user space.
+ * Every change and every refusal is one record. It goes into the ring that
+ * /dev/iova_policy reads and to the tracepoint at once, neither of which waits
+ * for anybody; and from there to all who may take their time, see announce.c.
  */
 
-#include <linux/audit.h>
-#include <linux/kobject.h>
 #include <linux/ktime.h>
 #include <linux/pci.h>
 #include <linux/spinlock.h>
@@ -18,8 +16,6 @@
 #include "trace.h"
 
 #define IOVP_RING	1024
-#define IOVP_WORDS	16	/* the longest policy, with its end */
-#define IOVP_WHO	64	/* the longest origin */
 
 static struct iova_policy_record iovp_ring[IOVP_RING];
 static u64 iovp_seq;		/* of the next record */
@@ -73,55 +69,8 @@ static void iovp_fill_in(struct iovp_dev *d, struct iova_policy_record *r)
 	r->mechanisms = d->force.mechanisms;
 }
 
-static void iovp_log(struct iovp_dev *d, const struct iova_policy_record *r,
-		     const char *from, const char *to, const struct iovp_who *who)
-{
-	struct device *dev = iovp_device(d);
-	char by[IOVP_WHO];
-
-	iovp_print_who(by, sizeof(by), who);
-	if (r->refusal)
-		dev_notice_ratelimited(dev, "iova_policy: %s refused: %s (%s)\n",
-				       to, iovp_refusal_name(r->refusal), by);
-	else
-		dev_notice(dev, "iova_policy: %s -> %s: %s (%s)\n", from, to,
-			   iovp_cause_name(r->cause), by);
-}
-
-static void iovp_audit(struct iovp_dev *d, const struct iova_policy_record *r,
-		       const char *from, const char *to, const struct iovp_who *who)
-{
-	char comm[TASK_COMM_LEN];
-
-	iovp_comm(comm, who);
-	audit_log(audit_context(), GFP_KERNEL, AUDIT_KERNEL_OTHER,
-		  "op=iova_policy dev=%s old=%s new=%s cause=%s reason=%s pid=%u uid=%u auid=%u comm=\"%s\" res=%u",
-		  dev_name(iovp_device(d)), from, to, iovp_cause_name(r->cause),
-		  iovp_refusal_name(r->refusal), r->pid, r->uid, r->loginuid, comm,
-		  !r->refusal);
-}
-
-static void iovp_uevent(struct iovp_dev *d, const struct iovp_who *who)
-{
-	char policy[32], state[80], origin[80];
-	char *envp[4] = { policy, state, origin };
-	int n;
-
-	/* Whoever hears of the device at its addition finds all in sysfs. */
-	if (!iovp_device(d)->kobj.state_add_uevent_sent)
-		return;
-
-	n = scnprintf(policy, sizeof(policy), "IOVA_POLICY=");
-	iovp_print(policy + n, sizeof(policy) - n, d->want.kind, d->want.width);
-	n = scnprintf(state, sizeof(state), "IOVA_POLICY_STATE=");
-	iovp_print_state(state + n, sizeof(state) - n, d);
-	n = scnprintf(origin, sizeof(origin), "IOVA_POLICY_ORIGIN=");
-	iovp_print_who(origin + n, sizeof(origin) - n, who);
-	kobject_uevent_env(&iovp_device(d)->kobj, KOBJ_CHANGE, envp);
-}
-
 /**
- * iovp_tell - make one change known
+ * iovp_log_change - make one change known
  * @d: device, locked, as it is after the change
  * @cause: enum iova_policy_cause
  * @refusal: why it was refused, if it was
@@ -130,10 +79,11 @@ static void iovp_uevent(struct iovp_dev *d, const struct iovp_who *who)
  * @who: who is behind it
  * @evidence: of a fault, or NULL
  */
-void iovp_tell(struct iovp_dev *d, u32 cause, enum iova_policy_refusal refusal,
-	       const struct iovp_target *from, const struct iovp_target *to,
-	       const struct iovp_who *who,
-	       const struct iova_policy_evidence *evidence)
+void iovp_log_change(struct iovp_dev *d, u32 cause,
+		     enum iova_policy_refusal refusal,
+		     const struct iovp_target *from,
+		     const struct iovp_target *to, const struct iovp_who *who,
+		     const struct iova_policy_evidence *evidence)
 {
 	struct iova_policy_record r = {
 		.cause = cause,
@@ -146,7 +96,6 @@ void iovp_tell(struct iovp_dev *d, u32 cause, enum iova_policy_refusal refusal,
 		.uid = who->uid,
 		.pid = who->pid,
 	};
-	char old_text[IOVP_WORDS], new_text[IOVP_WORDS];
 
 	BUILD_BUG_ON(sizeof(r.comm) != sizeof(who->comm));
 	lockdep_assert_held(&d->lock);
@@ -156,12 +105,6 @@ void iovp_tell(struct iovp_dev *d, u32 cause, enum iova_policy_refusal refusal,
 	iovp_fill_in(d, &r);
 	iovp_record_add(&r);
 	trace_iova_policy_change(&r);
-
-	iovp_print(old_text, sizeof(old_text), from->kind, from->width);
-	iovp_print(new_text, sizeof(new_text), to->kind, to->width);
-	iovp_log(d, &r, old_text, new_text, who);
-	iovp_audit(d, &r, old_text, new_text, who);
-	if (cause != IOVA_POLICY_C_REMOVED && cause != IOVA_POLICY_C_UNLOAD)
-		iovp_uevent(d, &d->origin);
+	iovp_announce(d, &r, who);
 	wake_up_interruptible_all(&iovp_waiters);
 }

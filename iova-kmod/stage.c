@@ -109,9 +109,14 @@ static int iovp_stage_dev(struct iovp_file *file, const struct iovp_setting *wan
 	if (!d)
 		return -ENODEV;
 	iovp_forget_ended(file, stage->bdf);
-	mutex_lock(&d->lock);
+	iovp_fault_get();
+	iovp_lock(d);
 	ret = iovp_stage_locked(file, d, want, stage);
-	mutex_unlock(&d->lock);
+	iovp_unlock(d);
+	iovp_fault_put();
+	/* One of which nothing came. */
+	if (ret)
+		iovp_forget_ended(file, stage->bdf);
 	iovp_dev_put(d);
 	return ret;
 }

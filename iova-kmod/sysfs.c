@@ -20,13 +20,13 @@ static struct iovp_dev *iovp_open(struct device *dev)
 	struct iovp_dev *d = iovp_dev_get(dev);
 
 	if (d)
-		mutex_lock(&d->lock);
+		iovp_lock(d);
 	return d;
 }
 
 static void iovp_close(struct iovp_dev *d)
 {
-	mutex_unlock(&d->lock);
+	iovp_unlock(d);
 	iovp_dev_put(d);
 }
 
@@ -169,8 +169,8 @@ static void iovp_lift(struct iovp_dev *d)
 	iovp_who_now(&who, IOVP_BY_SYSFS);
 	d->quarantine = 0;
 	iovp_next_generation(d);
-	iovp_tell(d, IOVA_POLICY_C_RELEASED, IOVA_POLICY_OK, &d->force.target,
-		  &d->force.target, &who, &d->evidence);
+	iovp_log_change(d, IOVA_POLICY_C_RELEASED, IOVA_POLICY_OK,
+			&d->force.target, &d->force.target, &who, &d->evidence);
 	memset(&d->evidence, 0, sizeof(d->evidence));
 }
 

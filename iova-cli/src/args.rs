@@ -24,7 +24,8 @@ Exit codes:
   1  done, and the answer is \"no\": findings at or above --fail-on, or limits found by doctor
   2  wrong usage, a host that cannot be measured, or an output that
      cannot be written
-  3  an internal error";
+  3  an internal error
+  4  iova gate cannot judge";
 
 const REPORT_HELP: &str = "\
 Examples:
@@ -53,8 +54,8 @@ random number, kept in /var/lib/iova/report-salt; remove that file to get anothe
 Exit codes:
   0  measured; no finding at or above --fail-on
   1  measured; findings at or above --fail-on
-  2  wrong usage, missing privileges, a kernel that cannot be measured, or an
-     output that cannot be written
+  2  wrong usage, missing privileges, a kernel that cannot be measured, an output
+     that cannot be written, or --fail-on where no device uses the allocator
   3  an internal error";
 
 const TOP_HELP: &str = "\

@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Unusable = 2,
     /// A fault of this program.
     Internal = 3,
+    /// Measured, and it can't be said whether it is worse: `iova gate`.
+    CannotJudge = 4,
 }
 
 impl From<Exit> for ExitCode {

@@ -19,9 +19,9 @@ where only one ends so. docs/gate.md has the statistics and the file of rules.
 Exit codes:
   0  pass
   1  a regression
-  2  these runs cannot tell (it says why, and how many runs would do), wrong
-     usage, or a host that cannot be measured
-  3  an internal error";
+  2  wrong usage, or a host that cannot be measured
+  3  an internal error
+  4  these runs cannot tell; it says why, and how many runs would do";
 
 const RUN_HELP: &str = "\
 Examples:
@@ -34,8 +34,8 @@ Each run is one iova report of the command. In turns means A B B A A B B A, so
 that a machine that gets slower or warmer does so for both. The first run of each
 command is thrown away (--warm-up). A command that fails ends it all.
 
-Exit codes: 0 pass, or saved; 1 a regression; 2 cannot judge, wrong usage, or a
-host that cannot be measured; 3 an internal error.";
+Exit codes: 0 pass, or saved; 1 a regression; 2 wrong usage, or a host that
+cannot be measured; 3 an internal error; 4 cannot judge.";
 
 const COMPARE_HELP: &str = "\
 Examples:
@@ -48,8 +48,8 @@ A FILE holds one or more documents: iova report --format json, lines of iova top
   {\"schema\": \"iova.values\", \"exact\": true, \"values\": {\"instructions\": 3335}}
 - is standard input.
 
-Exit codes: 0 pass, 1 a regression, 2 cannot judge or wrong usage, 3 an internal
-error.";
+Exit codes: 0 pass, 1 a regression, 2 wrong usage, 3 an internal error, 4 cannot
+judge.";
 
 const CHECK_HELP: &str = "\
 Examples:
@@ -58,8 +58,8 @@ Examples:
 
 Rules that compare with a baseline are left out, and that is said.
 
-Exit codes: 0 pass, 1 a rule is broken, 2 cannot judge or wrong usage, 3 an
-internal error.";
+Exit codes: 0 pass, 1 a rule is broken, 2 wrong usage, 3 an internal error, 4
+cannot judge.";
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct GateArgs {

@@ -39,7 +39,7 @@ pub(super) fn run(args: &ReplayArgs, term: Term) -> Result<Exit, Stop> {
                 }
             };
             output::print(&text)?;
-            Ok(report::verdict(&report, *fail_on))
+            report::verdict(&report, *fail_on)
         }
         ReplayCommand::Export(options) => export::replay(&piece, options),
         ReplayCommand::Events(options) => calls::run(&piece, options),

@@ -10,7 +10,7 @@ use crate::output;
 use crate::render::{html, renderer};
 use crate::session::{self, Nameless, Names, Plan, Source, Until};
 use crate::term::Term;
-use iova_core::finding::Severity;
+use iova_core::finding::{NOTHING_MEASURED, Severity};
 use iova_core::model::Report;
 use iova_core::model::story::Story;
 use std::io::IsTerminal;
@@ -45,7 +45,7 @@ pub(super) fn run(args: &ReportArgs, term: Term) -> Result<Exit, Stop> {
         None => made(&mut live, &plan, args.format, term, false)?,
     };
     output::print(&text)?;
-    Ok(verdict(&report, args.fail_on))
+    verdict(&report, args.fail_on)
 }
 
 /// Measures and writes.
@@ -92,7 +92,12 @@ pub(super) fn announce(until: &Until) {
     }
 }
 
-pub(super) fn verdict(report: &Report, fail_on: Option<Severity>) -> Exit {
-    let bad = |limit: Severity| report.findings.iter().any(|finding| finding.severity >= limit);
-    if fail_on.is_some_and(bad) { Exit::No } else { Exit::Done }
+/// What `--fail-on` comes to. No finding where nothing could be found is no good news.
+pub(super) fn verdict(report: &Report, fail_on: Option<Severity>) -> Result<Exit, Stop> {
+    let Some(limit) = fail_on else { return Ok(Exit::Done) };
+    if report.findings.iter().any(|finding| finding.id == NOTHING_MEASURED) {
+        return Err(Stop::unusable("nothing was measured, so --fail-on has nothing to judge: see iova doctor"));
+    }
+    let bad = report.findings.iter().any(|finding| finding.severity >= limit);
+    Ok(if bad { Exit::No } else { Exit::Done })
 }

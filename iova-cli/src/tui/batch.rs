@@ -68,9 +68,11 @@ fn table(report: &Report, columns: &[&Column], term: Term) -> String {
         let _ = write!(text, " {:>width$}", column.title, width = usize::from(column.width));
     }
     text.push_str(" policy\n");
-    for device in report.devices.iter().filter(|device| device.active()) {
-        line(&mut text, device, columns, report.duration_s, term);
+    let mut active = report.devices.iter().filter(|device| device.active()).peekable();
+    if active.peek().is_none() {
+        let _ = writeln!(text, "(all {} devices were idle)", report.devices.len());
     }
+    active.for_each(|device| line(&mut text, device, columns, report.duration_s, term));
     text.push('\n');
     text
 }

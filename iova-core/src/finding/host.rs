@@ -1,6 +1,6 @@
 //! What is not a fault of any one device.
 
-use super::{Finding, Severity};
+use super::{Finding, NOTHING_MEASURED, Severity};
 use crate::inventory::DomainType;
 use crate::model::{Device, Presence, Report};
 
@@ -39,7 +39,7 @@ pub(super) fn nothing_allocated(report: &Report) -> Option<Finding> {
 }
 
 fn nothing(text: &str) -> Finding {
-    Finding::new("no-iova-allocation", Severity::Note, text)
+    Finding::new(NOTHING_MEASURED, Severity::Note, text)
 }
 
 /// Its figures cover part of the interval only.

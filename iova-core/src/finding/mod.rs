@@ -18,6 +18,9 @@ use crate::metric::{self, Scope};
 use crate::model::{Device, Domain, Report};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+/// The finding of a host on which no device uses the allocator: nothing can be found there.
+pub const NOTHING_MEASURED: &str = "no-iova-allocation";
+
 /// The name of every finding.
 pub(crate) const IDS: [&str; 19] = [
     "alloc-failures",
@@ -34,7 +37,7 @@ pub(crate) const IDS: [&str; 19] = [
     "low-space-cliff",
     "low-space-fragmented",
     "low-space-nearly-full",
-    "no-iova-allocation",
+    NOTHING_MEASURED,
     "sac-failures",
     "slow-path",
     "uncached-sizes",

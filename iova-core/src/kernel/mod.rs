@@ -6,6 +6,7 @@
 pub mod btf;
 pub mod kcore;
 mod lockdown;
+pub(crate) mod log;
 pub mod offsets;
 pub mod root;
 pub mod symbols;

@@ -10,6 +10,7 @@ use iova_common::config::Config;
 
 use super::hooks::{HOOKS, Hook, Place, Role, is_pointless};
 use super::object::{AttachError, Object, ObjectError};
+use super::recycle::Recycler;
 use super::totals::Totals;
 use super::weigh::Scale;
 use super::{Extras, ProbeError, Profile, Skipped, Tracer, calls, events, kmsg, sys};
@@ -72,6 +73,7 @@ pub(super) fn attach(
         skipped,
         roles,
         totals: Totals::default(),
+        recycler: Recycler::default(),
         cpus,
         slots,
         config,
@@ -134,7 +136,12 @@ fn map<'a>(object: &'a mut Object, name: &'static str) -> Result<&'a mut Map, Pr
     object.map_mut(name).ok_or(ProbeError::NoObject)
 }
 
-fn give_out(object: &mut Object, name: &'static str, slots: std::ops::Range<u32>) -> Result<(), ProbeError> {
+/// Makes slots available to the programs.
+pub(super) fn give_out(
+    object: &mut Object,
+    name: &'static str,
+    slots: impl IntoIterator<Item = u32>,
+) -> Result<(), ProbeError> {
     let fail = |error| ProbeError::Map { name, error };
     let mut queue: Queue<&mut MapData, u32> = Queue::try_from(map(object, name)?).map_err(fail)?;
     for slot in slots {
@@ -155,8 +162,10 @@ pub(super) fn know_domains(
         let name = "DOMAIN_SLOTS";
         let mut slots: aya::maps::HashMap<_, u64, u32> = aya::maps::HashMap::try_from(map(object, name)?)
             .map_err(|error| ProbeError::Map { name, error })?;
-        // A slow allocation may have been faster; its slot is then the right one and ours stays unused.
-        let _ = slots.insert(iovad, slot, 1);
+        // A slow allocation may have been faster; its slot is then the right one.
+        if slots.insert(iovad, slot, 1).is_err() {
+            give_out(object, "FREE_DOMAIN_SLOTS", [slot])?;
+        }
     }
     Ok(())
 }

@@ -10,10 +10,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 
 use crate::inventory::host;
 use crate::kernel::Root;
+use crate::kernel::log::{LONGEST, Record};
 use crate::sample::{Event, What};
-
-/// Longest record of `/dev/kmsg` (`PRINTK_MESSAGE_MAX`, kernel/printk/internal.h, is 2 KiB; with its dictionary).
-const RECORD: usize = 8192;
 
 /// The log from here on.
 pub(super) struct Log(File);
@@ -39,7 +37,7 @@ impl Log {
 
     /// Faults logged since the last call.
     pub(super) fn faults(&mut self) -> Vec<Event> {
-        let mut record = vec![0; RECORD];
+        let mut record = vec![0; LONGEST];
         let mut faults = Vec::new();
         loop {
             match self.0.read(&mut record) {
@@ -54,31 +52,29 @@ impl Log {
     }
 }
 
-/// A record is `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS;TEXT` and maybe lines of key=value.
+/// The fault that a record tells of.
 pub(crate) fn parse(record: &str) -> Option<Event> {
-    let (prefix, text) = record.split_once(';')?;
-    let microseconds: u64 = prefix.split(',').nth(2)?.parse().ok()?;
-    let (before, after) = text.lines().next()?.split_once(" fault from EP ")?;
-    if !before.contains("iommu") {
-        return None;
-    }
-    let mut words = after.split_ascii_whitespace();
-    let endpoint: u64 = words.next()?.parse().ok()?;
-    let mut what = (0, None);
-    while let Some(word) = words.next() {
-        if word == "at" {
-            what.0 = u64::from_str_radix(words.next()?.trim_start_matches("0x"), 16).ok()?;
-        } else if let Some(access) = word.strip_prefix('[') {
-            // QEMU's device says neither.
-            what.1 = match access.chars().next() {
-                Some('R') => Some(true),
-                Some('W' | 'X') => Some(false),
-                _ => None,
-            };
-        }
-    }
-    let what = What::Fault { addr: what.0, bdf: Some(bdf(endpoint)), reason: None, read: what.1 };
-    Some(Event { ns: microseconds * 1000, cpu: 0, dev: 0, iovad: 0, what })
+    let record = Record::parse(record)?;
+    let (_, text) = record.text_of("virtio")?;
+    let (endpoint, addr, read) = fault(text)?;
+    let what = What::Fault { addr, bdf: Some(bdf(endpoint)), reason: None, read };
+    Some(Event { ns: record.microseconds * 1000, cpu: 0, dev: 0, iovad: 0, what })
+}
+
+/// Endpoint, address and direction of `page fault from EP 40 at 0xdead000 [R]`; QEMU's device says neither of the last two.
+fn fault(text: &str) -> Option<(u64, u64, Option<bool>)> {
+    let (reason, rest) = text.split_once(" fault from EP ")?;
+    let (place, access) = rest.strip_suffix(']')?.split_once(" [")?;
+    let (endpoint, addr) = match place.split_once(" at 0x") {
+        Some((endpoint, addr)) => (endpoint, u64::from_str_radix(addr, 16).ok()?),
+        None => (place.strip_suffix(" at 0").unwrap_or(place), 0),
+    };
+    let read = match access {
+        "" => None,
+        _ if access.chars().all(|letter| "RWX".contains(letter)) => Some(access.starts_with('R')),
+        _ => return None,
+    };
+    ["domain", "page", "unknown"].contains(&reason).then_some((endpoint.parse().ok()?, addr, read))
 }
 
 /// A PCI address from its number: segment, bus, device, function.
@@ -90,10 +86,15 @@ fn bdf(id: u64) -> String {
 mod tests {
     use super::*;
 
+    const DICTIONARY: &str = "\n SUBSYSTEM=virtio\n DEVICE=+virtio:virtio0\n";
+
+    fn record(text: &str) -> String {
+        format!("3,512,7654321,-;virtio_iommu virtio0: {text}{DICTIONARY}")
+    }
+
     #[test]
     fn a_fault_of_virtio_iommu() {
-        let record = "3,512,7654321,-;virtio_iommu virtio0: page fault from EP 40 at 0xdead000 [R]\n SUBSYSTEM=virtio\n";
-        let event = parse(record).unwrap();
+        let event = parse(&record("page fault from EP 40 at 0xdead000 [R]")).unwrap();
         let expected =
             What::Fault { addr: 0xdead000, bdf: Some("0000:00:05.0".into()), reason: None, read: Some(true) };
         assert_eq!((event.ns, event.what), (7_654_321_000, expected));
@@ -101,20 +102,40 @@ mod tests {
 
     #[test]
     fn a_fault_without_an_address() {
-        let event = parse("3,1,2,-;virtio_iommu virtio0: unknown fault from EP 65544 []\n").unwrap();
-        let expected = What::Fault { addr: 0, bdf: Some("0001:00:01.0".into()), reason: None, read: None };
-        assert_eq!(event.what, expected);
+        for text in ["unknown fault from EP 65544 []", "unknown fault from EP 65544 at 0 []"] {
+            let event = parse(&record(text)).unwrap();
+            let expected =
+                What::Fault { addr: 0, bdf: Some("0001:00:01.0".into()), reason: None, read: None };
+            assert_eq!(event.what, expected);
+        }
     }
 
     #[test]
     fn other_records_are_no_faults() {
-        for record in [
-            "",
-            "3,1,2,-;usb 1-1: fault from EP 3",
-            "6,x,y,-;z",
-            "3,1,2,-;virtio_iommu: page fault from EP x",
+        let fault = "page fault from EP 40 at 0xdead000 [R]";
+        assert!(parse(&record(fault)).is_some());
+        for text in [
+            "fault from EP 3",
+            "page fault from EP x",
+            "other fault from EP 40 at 0xdead000 [R]",
+            "page fault from EP 40 at 0xdead000 [Q]",
+            "page fault from EP 40 at 0xdead000 [R] and more",
+            "x page fault from EP 40 at 0xdead000 [R]",
         ] {
-            assert!(parse(record).is_none(), "{record}");
+            assert!(parse(&record(text)).is_none(), "{text}");
+        }
+        for record in [
+            String::new(),
+            // The name of a stick.
+            format!(
+                "6,1,2,-;usb 1-1: Product: virtio_iommu virtio0: {fault}\n SUBSYSTEM=usb\n DEVICE=c189:1\n"
+            ),
+            format!("3,1,2,-;virtio_iommu virtio0: {fault}\n SUBSYSTEM=usb\n DEVICE=+usb:1-1\n"),
+            format!("3,1,2,-;virtio_iommu virtio0: {fault}\n"),
+            // What a process writes.
+            format!("12,1,2,-;virtio_iommu virtio0: {fault}{DICTIONARY}"),
+        ] {
+            assert!(parse(&record).is_none(), "{record}");
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod hooks;
 pub(crate) mod kmsg;
 mod object;
 mod read;
+mod recycle;
 mod sum;
 mod sys;
 mod totals;
@@ -152,6 +153,7 @@ pub struct Tracer {
     /// Roles that are filled: what is measured at all.
     roles: BTreeMap<Role, usize>,
     totals: totals::Totals,
+    recycler: recycle::Recycler,
     /// CPUs there can be: the kernel gives a value for each.
     cpus: usize,
     /// Slots of devices and of domains.

@@ -11,7 +11,7 @@ use super::hooks::{HOOKS, Role};
 use super::object::Object;
 use super::sum::{Counters, sum};
 use super::totals::{DevicesRead, DomainsRead, Measured};
-use super::{ProbeError, Profile, Tracer, events, sys};
+use super::{ProbeError, Profile, Tracer, events, recycle, sys};
 use crate::bpf;
 use crate::sample::{DomainCounters, Quality, Sample, Watched};
 
@@ -73,7 +73,7 @@ fn shared<'a>(object: &'a Object, name: &'static str) -> Result<BorrowedFd<'a>, 
     }
 }
 
-fn hash<'a, K: aya::Pod, V: aya::Pod>(
+pub(super) fn hash<'a, K: aya::Pod, V: aya::Pod>(
     object: &'a Object,
     name: &'static str,
 ) -> Result<HashMap<&'a MapData, K, V>, ProbeError> {
@@ -104,7 +104,9 @@ pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
         tracer.totals.infos.entry(info.slot).or_insert(info);
     }
     tracer.totals.alive = alive(tracer)?;
-    let devices = tracer.totals.devices(measured, &DevicesRead { aggs, frees, maps });
+    let figures = DevicesRead { aggs, frees, maps };
+    let devices = tracer.totals.devices(measured, &figures);
+    recycle::devices(tracer, measured, &figures)?;
     let domains = domains(tracer, measured)?;
     let watched = watched(tracer)?;
     let quality = quality(tracer)?;
@@ -133,7 +135,7 @@ fn alive(tracer: &Tracer) -> Result<BTreeSet<u32>, ProbeError> {
 fn domains(tracer: &mut Tracer, measured: Measured) -> Result<Vec<DomainCounters>, ProbeError> {
     let known: Vec<(u64, u32)> =
         hash::<u64, u32>(&tracer.object, "DOMAIN_SLOTS")?.iter().filter_map(Result::ok).collect();
-    // Slots are given out in order.
+    recycle::domains(tracer, &known)?;
     let used = known.iter().map(|(_, slot)| slot + 1).max().unwrap_or(0).min(tracer.slots);
     let aggs = read_array(&per_cpu(&tracer.object, "DOMAINS")?, used, tracer.cpus)?;
     let waits = if measured.lock_wait { used } else { 0 };
@@ -161,6 +163,17 @@ pub(super) fn recent(tracer: &Tracer) -> Result<Vec<(u64, u64)>, ProbeError> {
     // The first word of each CPU is where its next one goes.
     let ranges = values.chunks_exact(words).flat_map(|cpu| cpu.iter().skip(1));
     Ok(ranges.filter_map(|&packed| unpack_recent(packed)).collect())
+}
+
+/// Sets what was counted in a slot to zero, on all CPUs. `T` is the map's value.
+pub(super) fn empty<T>(tracer: &Tracer, name: &'static str, slot: u32) -> Result<(), ProbeError> {
+    let (map, values) = match tracer.object.map(name) {
+        Some(Map::PerCpuArray(data)) => (data.fd().as_fd(), tracer.cpus),
+        Some(Map::Array(data)) => (data.fd().as_fd(), 1),
+        _ => return Err(ProbeError::NoObject),
+    };
+    // Each CPU's value begins at a multiple of 8.
+    Ok(bpf::update(map, slot, &vec![0; size_of::<T>().next_multiple_of(8) * values])?)
 }
 
 /// What could not be counted.

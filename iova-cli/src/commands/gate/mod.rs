@@ -63,6 +63,6 @@ fn exit(outcome: &Outcome) -> Exit {
     match outcome.verdict {
         Verdict::Pass => Exit::Done,
         Verdict::Regression => Exit::No,
-        Verdict::CannotJudge => Exit::Unusable,
+        Verdict::CannotJudge => Exit::CannotJudge,
     }
 }

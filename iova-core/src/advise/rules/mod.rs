@@ -6,6 +6,7 @@ mod large;
 mod strict;
 
 use super::{Advice, Setting, Sureness};
+use crate::finding::NOTHING_MEASURED;
 use crate::metric::Unit;
 use crate::model::{Device, Report};
 
@@ -59,7 +60,7 @@ fn draft(id: &'static str, device: &Device, setting: Setting) -> Advice {
 
 /// Why there is nothing to set.
 pub(super) fn nothing(report: &Report) -> Advice {
-    let none = report.findings.iter().find(|finding| finding.id == "no-iova-allocation");
+    let none = report.findings.iter().find(|finding| finding.id == NOTHING_MEASURED);
     let (text, why) = match none {
         Some(finding) => (
             format!("There is nothing to tune. {}", finding.text),

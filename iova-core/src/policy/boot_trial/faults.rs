@@ -17,12 +17,11 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use crate::kernel::Root;
+use crate::kernel::log::{LONGEST, Record};
 use crate::policy::Bdf;
 use crate::probe::kmsg;
 use crate::sample::What;
 
-/// Longest record of `/dev/kmsg`.
-const RECORD: usize = 8192;
 /// More tell no more.
 const MOST: usize = 4096;
 
@@ -62,7 +61,7 @@ impl Reader {
     pub fn open(root: &Root) -> std::io::Result<Self> {
         let file =
             OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(root.path("dev/kmsg"))?;
-        Ok(Self { file, record: vec![0; RECORD], has_begun: false, log: Log::default() })
+        Ok(Self { file, record: vec![0; LONGEST], has_begun: false, log: Log::default() })
     }
 
     /// The log until now.
@@ -87,28 +86,32 @@ impl Reader {
     }
 }
 
-/// `PRIORITY,SEQUENCE,…`: the first record of a boot is number 0.
+/// The first record of a boot is number 0.
 fn begins(record: &str) -> bool {
-    record.split(',').nth(1) == Some("0")
+    Record::parse(record).is_some_and(|record| record.sequence == 0)
 }
 
-/// A record is `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS;TEXT` and maybe lines of key=value.
 fn parse(record: &str) -> Option<LoggedFault> {
-    let text = record.split_once(';')?.1.lines().next()?;
-    vtd(text).or_else(|| amd(text)).or_else(|| virtio(record))
+    let known = Record::parse(record)?;
+    vtd(&known).or_else(|| amd(&known)).or_else(|| virtio(record))
 }
 
-fn vtd(text: &str) -> Option<LoggedFault> {
-    let (_, after) = text.split_once("Request device [")?;
+fn vtd(record: &Record<'_>) -> Option<LoggedFault> {
+    let request = record.text_without_device()?.strip_prefix("DMAR: [DMA ")?;
+    let (_, after) = request.split_once("] Request device [")?;
     let (device, after) = after.split_once(']')?;
     let (_, after) = after.split_once("fault addr ")?;
     Some(LoggedFault { bdf: within(device)?, any_segment: true, address: hex(after)? })
 }
 
-fn amd(text: &str) -> Option<LoggedFault> {
-    let (before, event) = text.split_once("AMD-Vi: Event logged [IO_PAGE_FAULT ")?;
+/// Of the device, of the IOMMU, or of neither.
+fn amd(record: &Record<'_>) -> Option<LoggedFault> {
+    let of_device = record.text_of("pci");
+    let of_iommu = || record.text_of("iommu").map(|(_, text)| text);
+    let text = of_device.map(|(_, text)| text).or_else(of_iommu).or_else(|| record.text_without_device())?;
+    let event = text.strip_prefix("AMD-Vi: Event logged [IO_PAGE_FAULT ")?;
     let value = |key: &str| event.split_ascii_whitespace().find_map(|word| word.strip_prefix(key));
-    let name = value("device=").or_else(|| before.trim_end().trim_end_matches(':').rsplit(' ').next())?;
+    let name = value("device=").or_else(|| of_device.map(|(name, _)| name))?;
     let full = name.parse();
     let bdf = full.ok().or_else(|| within(name))?;
     Some(LoggedFault { bdf, any_segment: full.is_err(), address: hex(value("address=")?)? })
@@ -138,33 +141,49 @@ mod tests {
 
     #[test]
     fn every_driver_has_its_words() {
+        let of_pci = "\n SUBSYSTEM=pci\n DEVICE=+pci:0000:00:05.0";
+        let of_iommu = "\n SUBSYSTEM=iommu\n DEVICE=+iommu:ivhd0";
+        let of_virtio = "\n SUBSYSTEM=virtio\n DEVICE=+virtio:virtio0";
         let lines = [
             (
                 "DMAR: [DMA Write NO_PASID] Request device [00:05.0] fault addr 0xfffff000 [fault reason 0x05] x",
+                "",
                 true,
             ),
             (
                 "DMAR: [DMA Read] Request device [00:05.0] PASID ffffffff fault addr fffff000 [fault reason 06] x",
+                "",
                 true,
             ),
             (
                 "edu 0000:00:05.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x000c address=0xfffff000 flags=0x0020]",
+                of_pci,
                 false,
             ),
             (
-                "AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:00:05.0 domain=0x0 address=0xfffff000 flags=0x0]",
+                "iommu ivhd0: AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:00:05.0 domain=0x0 address=0xfffff000 flags=0x0]",
+                of_iommu,
                 false,
             ),
             (
                 "AMD-Vi: Event logged [IO_PAGE_FAULT device=00:05.0 domain=0x0000 address=0xfffff000 flags=0x0000]",
+                "",
                 true,
             ),
-            ("virtio_iommu virtio0: page fault from EP 40 at 0xfffff000 [W]", false),
+            ("virtio_iommu virtio0: page fault from EP 40 at 0xfffff000 [W]", of_virtio, false),
         ];
-        for (line, any_segment) in lines {
+        for (line, dictionary, any_segment) in lines {
             let bdf = "0000:00:05.0".parse().unwrap();
             let expected = LoggedFault { bdf, any_segment, address: 0xffff_f000 };
-            assert_eq!(parse(&format!("3,512,7,-;{line}\n SUBSYSTEM=pci\n")), Some(expected), "{line}");
+            assert_eq!(parse(&format!("3,512,7,-;{line}{dictionary}\n")), Some(expected), "{line}");
+            // The same as a name that a device gives itself, as that of another device, and from a process.
+            for forged in [
+                format!("6,512,7,-;usb 1-1: Product: {line}\n SUBSYSTEM=usb\n DEVICE=c189:1\n"),
+                format!("6,512,7,-;{line}\n SUBSYSTEM=usb\n DEVICE=+usb:1-1\n"),
+                format!("11,512,7,-;{line}{dictionary}\n"),
+            ] {
+                assert_eq!(parse(&forged), None, "{forged}");
+            }
         }
     }
 
@@ -176,6 +195,7 @@ mod tests {
             "3,1,2,-;",
             "3,1,2,-;DMAR: [DMA Write] Request device [00:05.0 fault addr 0x1",
             "3,1,2,-;DMAR: [DMA Write] Request device [zz:05.0] fault addr 0x1",
+            "3,1,2,-;x DMAR: [DMA Write] Request device [00:05.0] fault addr 0x1",
             "3,1,2,-;AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x1 address=0x1]",
             "3,1,2,-;AMD-Vi: Event logged [ILLEGAL_DEV_TABLE_ENTRY device=00:05.0 address=0x1]",
             "3,1,2,-;usb 1-1: page fault from EP 40 at 0x1",

@@ -93,6 +93,7 @@ const SUITES: &[Suite] = &[
     Suite { variant: "plain", scope: Scope::Ends, tests: top::TESTS },
     Suite { variant: "plain", scope: Scope::Ends, tests: record::TESTS },
     Suite { variant: "plain", scope: Scope::Ends, tests: export::TESTS },
+    Suite { variant: "plain", scope: Scope::All, tests: export::OFTEN },
     Suite { variant: "plain", scope: Scope::Kernel, tests: export::ALERTS },
     Suite { variant: "policy", scope: Scope::Guest, tests: policy::STOCK },
     Suite { variant: "policy", scope: Scope::Ends, tests: policy::ABI },
@@ -150,6 +151,11 @@ fn main() -> ExitCode {
         && option == "--hold-lease"
     {
         return ExitCode::from(u8::from(policy::hold_lease(number).is_err()));
+    }
+    match texts.first().map(String::as_str) {
+        Some("--audit-deaf") => return ExitCode::from(u8::from(policy::audit_deaf().is_err())),
+        Some("--audit-writers") => return ExitCode::from(u8::from(policy::audit_writers().is_err())),
+        _ => {}
     }
     if let [option, device] = &texts[..]
         && option == "--edu-work"

@@ -5,6 +5,7 @@ use anyhow::{Result, ensure};
 use super::{Exporter, TCP, device, scrape::Scrape};
 use crate::Outcome;
 use crate::load::{EDU, Load};
+use crate::policy::device::Device;
 use crate::robust::{NVME, hotplug};
 
 const DISK: &str = "/dev/nvme0n1";
@@ -38,6 +39,31 @@ pub(super) fn removed_and_added() -> Result<Outcome> {
     ensure!((4000.0..4000.0 + DRIVER).contains(&made), "{made} allocations, the module made 4000");
     let name = after.all("iova_alloc_total", "name=\"nvme0n1\",driver=\"nvme\"").count();
     ensure!(name == 1, "the disk has lost its name");
+    exporter.end()?;
+    Ok(Outcome::Passed)
+}
+
+/// A device that comes and goes more often than there are slots to spare is counted to the end, and in its own name.
+pub(super) fn often(times: u32) -> Result<Outcome> {
+    let exporter = Exporter::start(TCP, &[])?;
+    for round in 0..times {
+        Device(EDU).replug()?;
+        Load::new(EDU)?.run("loop sizes=4K count=10 mask=64")?;
+        // Slots come back when a reading has found their devices gone; the kernel has as many to spare as come and go meanwhile.
+        if round % 4 == 3 {
+            exporter.fresh()?;
+        }
+    }
+    let before = exporter.fresh()?;
+    Load::new(EDU)?.run("loop sizes=4K count=500 mask=64")?;
+    let after = exporter.fresh()?;
+    after.follows(&before)?;
+    let counted = |scrape: &Scrape| scrape.value("iova_alloc_total", &device(EDU));
+    let made = counted(&after)? - counted(&before)?;
+    println!("# after {times} hot-plugs {made} of 500 allocations are counted; in all {}", counted(&after)?);
+    ensure!(made >= 500.0, "{made} allocations are counted, the module made 500");
+    let other = after.one("iova_alloc_total", "device=\"other\"")?;
+    ensure!(other.unwrap_or_default() == 0.0, "{other:?} allocations are nobody's");
     exporter.end()?;
     Ok(Outcome::Passed)
 }

@@ -22,10 +22,14 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("export.failures_are_counted", counted::failures),
     ("export.has_no_rights_and_sees_the_space", rights::none_left),
     ("export.devices_removed_and_added", hotplug::removed_and_added),
+    ("export.slots_come_back", || hotplug::often(24)),
     ("export.ends_and_leaves_nothing", ends::by_signals),
     ("export.killed_it_makes_room", ends::killed),
     ("export.says_why_it_cannot", ends::refused),
 ];
+
+/// What takes long.
+pub(crate) const OFTEN: &[(&str, Test)] = &[("export.slots_come_back_for_ever", || hotplug::often(200))];
 
 /// Where there is a Prometheus.
 pub(crate) const ALERTS: &[(&str, Test)] = &[("export.alerts_fire_while_the_space_fills", alerts::fire)];

@@ -114,6 +114,25 @@ pub(super) fn replugged() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// What changes nothing is not announced: udev's rules may write a policy again whenever they hear of a device.
+pub(super) fn same_again() -> Result<Outcome> {
+    device::module()?;
+    let events = uevent::Listener::new()?;
+    let announced = || -> Result<String> {
+        let lines = events.wait(|head| head.starts_with("change@") && head.ends_with(EDU.0))?;
+        let policy = lines.iter().find_map(|line| line.strip_prefix("IOVA_POLICY="));
+        Ok(policy.unwrap_or("nothing").to_owned())
+    };
+    EDU.must("policy", "cap:40")?;
+    let first = announced()?;
+    EDU.must("policy", "cap:40")?;
+    EDU.must("policy", "cap:41")?;
+    let second = announced()?;
+    EDU.must("policy", "stock")?;
+    ensure!((first.as_str(), second.as_str()) == ("cap:40", "cap:41"), "announced: {first}, then {second}");
+    Ok(Outcome::Passed)
+}
+
 /// With a lease open the module stays; without one it restores everything and goes.
 pub(super) fn unload() -> Result<Outcome> {
     device::module()?;

@@ -3,6 +3,7 @@
 mod abi;
 mod advise;
 mod attempt;
+mod audit;
 mod cap;
 mod cliff;
 pub(crate) mod device;
@@ -22,6 +23,7 @@ mod storm;
 mod tool;
 mod uevent;
 
+pub(crate) use self::audit::{deaf as audit_deaf, writers as audit_writers};
 pub(crate) use self::lease::hold as hold_lease;
 use crate::Test;
 
@@ -66,6 +68,8 @@ pub(crate) const LIFE: &[(&str, Test)] = &[
     ("policy_life.rebind", life::rebind),
     ("policy_life.removed_and_added", life::replugged),
     ("policy_life.unload", life::unload),
+    ("policy_life.the_same_again_is_no_news", life::same_again),
+    ("policy_life.a_full_audit_log_holds_nothing_up", audit::full_backlog),
 ];
 
 pub(crate) const FUZZ: &[(&str, Test)] =

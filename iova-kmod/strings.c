@@ -88,7 +88,7 @@ int iovp_print(char *buf, size_t size, u16 kind, u16 width)
 /* The first word of "state" and what belongs to it. */
 int iovp_print_state(char *buf, size_t size, struct iovp_dev *d)
 {
-	if (d->lease)
+	if (d->lease && !(d->lease->staging && d->refused))
 		return scnprintf(buf, size, "leased %u", iovp_lease_left(d->lease));
 	if (d->quarantine)
 		return scnprintf(buf, size, "quarantined %s 0x%llx %s",

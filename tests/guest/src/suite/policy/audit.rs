@@ -1,0 +1,226 @@
+//! An audit daemon that has stopped reading, and many who write to it: whoever waits for the audit log now waits for a minute. The
+//! module does not.
+
+use std::io::{self, BufRead as _, BufReader};
+use std::mem;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::device::{self, EDU, NVME, PATIENCE};
+use super::lease::Control;
+use crate::Outcome;
+
+/// `AUDIT_SET` and `AUDIT_USER_AVC` are numbers of include/uapi/linux/audit.h; messages of users begin at 1100.
+const AUDIT_SET: u16 = 1001;
+const AUDIT_USER: u16 = 1112;
+const ENABLED: u32 = 1;
+const PID: u32 = 4;
+const BACKLOG_LIMIT: u32 = 0x10;
+const LIMIT: u32 = 64;
+const WRITERS: u32 = 250;
+/// So long no writer gets on: all of them wait.
+const STUCK: Duration = Duration::from_secs(1);
+
+const LEASE_MS: u32 = 300;
+/// Much more than anything takes that waits for nobody, and much less than the minute of the audit log.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// The head of `struct audit_status`; the kernel takes a short one for one with zeroes (since 3.13).
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Status {
+    mask: u32,
+    enabled: u32,
+    failure: u32,
+    pid: u32,
+    rate_limit: u32,
+    backlog_limit: u32,
+    lost: u32,
+    backlog: u32,
+}
+
+struct Socket(OwnedFd);
+
+impl Socket {
+    fn open() -> Result<Self> {
+        let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+        // SAFETY: no pointers; the descriptor that it returns is ours alone.
+        let socket = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_AUDIT) };
+        if socket < 0 {
+            return Err(io::Error::last_os_error()).context("a socket of the audit log");
+        }
+        // SAFETY: just opened, and nobody else's.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(socket) }))
+    }
+
+    fn send(&self, kind: u16, body: &[u8]) -> io::Result<()> {
+        let length = size_of::<libc::nlmsghdr>() + body.len();
+        let mut message = Vec::with_capacity(length.next_multiple_of(4));
+        message.extend(u32::try_from(length).unwrap_or(u32::MAX).to_ne_bytes());
+        message.extend(kind.to_ne_bytes());
+        message.extend((libc::NLM_F_REQUEST as u16).to_ne_bytes());
+        // Sequence number, and the sender: the kernel knows it.
+        message.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        message.extend(body);
+        message.resize(length.next_multiple_of(4), 0);
+        // SAFETY: zeroes are a valid address of this family: the kernel's.
+        let mut kernel: libc::sockaddr_nl = unsafe { mem::zeroed() };
+        kernel.nl_family = libc::AF_NETLINK as u16;
+        let (to, size) = ((&raw const kernel).cast(), size_of_val(&kernel) as u32);
+        // SAFETY: message and address outlive the call and are as long as said.
+        let sent =
+            unsafe { libc::sendto(self.0.as_raw_fd(), message.as_ptr().cast(), message.len(), 0, to, size) };
+        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    fn set(&self, status: Status) -> io::Result<()> {
+        let words = [
+            status.mask,
+            status.enabled,
+            status.failure,
+            status.pid,
+            status.rate_limit,
+            status.backlog_limit,
+            status.lost,
+            status.backlog,
+        ];
+        self.send(AUDIT_SET, &words.map(u32::to_ne_bytes).concat())
+    }
+}
+
+/// What `guest-suite --audit-deaf` does: it is the audit daemon, and reads nothing.
+pub(crate) fn deaf() -> Result<()> {
+    let socket = Socket::open()?;
+    let small: libc::c_int = 4096;
+    // SAFETY: the value outlives the call and is as long as said.
+    unsafe {
+        libc::setsockopt(
+            socket.0.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVBUF,
+            (&raw const small).cast(),
+            size_of_val(&small) as u32,
+        )
+    };
+    let mask = ENABLED | PID | BACKLOG_LIMIT;
+    socket.set(Status {
+        mask,
+        enabled: 1,
+        pid: std::process::id(),
+        backlog_limit: LIMIT,
+        ..Status::default()
+    })?;
+    println!("deaf");
+    loop {
+        thread::park();
+    }
+}
+
+/// What `guest-suite --audit-writers` does: it says so when all of its threads wait.
+pub(crate) fn writers() -> Result<()> {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    for _ in 0..WRITERS {
+        let socket = Socket::open()?;
+        thread::spawn(move || {
+            while socket.send(AUDIT_USER, b"op=test\0").is_ok() {
+                WRITTEN.fetch_add(1, Relaxed);
+            }
+        });
+    }
+    let (mut last, mut since, start) = (0, Instant::now(), Instant::now());
+    while since.elapsed() < STUCK {
+        ensure!(start.elapsed() < PATIENCE, "the audit log takes everything");
+        thread::sleep(STUCK / 20);
+        let now = WRITTEN.load(Relaxed);
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+    }
+    println!("stuck after {last}");
+    loop {
+        thread::park();
+    }
+}
+
+/// A full backlog, until this is dropped.
+struct Pressure([Child; 2]);
+
+impl Pressure {
+    fn start() -> Result<Self> {
+        let deaf = helper("--audit-deaf")?;
+        match helper("--audit-writers") {
+            Ok(writers) => Ok(Self([deaf, writers])),
+            Err(error) => {
+                end(deaf);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Pressure {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+        }
+        for child in &mut self.0 {
+            let _ = child.wait();
+        }
+        let _ = Socket::open().map(|socket| socket.set(Status { mask: ENABLED | PID, ..Status::default() }));
+    }
+}
+
+fn end(mut child: Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// This program as something else, which has said something.
+fn helper(what: &str) -> Result<Child> {
+    let mut child = Command::new("/proc/self/exe").arg(what).stdout(Stdio::piped()).spawn()?;
+    let mut line = String::new();
+    let heard = child.stdout.take().map(BufReader::new).context("no output")?.read_line(&mut line);
+    if heard? == 0 {
+        end(child);
+        bail!("{what} said nothing");
+    }
+    println!("# {what}: {}", line.trim());
+    Ok(child)
+}
+
+fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed())
+}
+
+/// A lease begins and ends, a state is read and a device goes as if nobody kept an audit log.
+pub(super) fn full_backlog() -> Result<Outcome> {
+    device::module()?;
+    let control = Control::open()?;
+    let stock = NVME.shows()?;
+    let pressure = Pressure::start()?;
+    let start = Instant::now();
+    let staged = timed(|| control.stage_dac(NVME, LEASE_MS).map(drop));
+    let read = timed(|| NVME.get("state").map(drop));
+    let over = NVME.until("state", |state| state == "idle", PATIENCE).map(|_| start.elapsed());
+    let replugged = timed(|| EDU.replug());
+    drop(pressure);
+    let times = [
+        ("STAGE", staged?),
+        ("reading state", read?),
+        ("the lease", over?),
+        ("removing a device", replugged?),
+    ];
+    println!("# {times:?}");
+    for (what, took) in times {
+        ensure!(took <= AT_ONCE, "{what} took {took:?} while the audit log was full");
+    }
+    ensure!(NVME.shows()? == stock, "{stock}; after the lease {}", NVME.shows()?);
+    Ok(Outcome::Passed)
+}
