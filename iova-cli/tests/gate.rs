@@ -72,14 +72,14 @@ fn refs(files: &[String]) -> Vec<&str> {
 }
 
 #[test]
-fn pass_regression_and_cannot_judge_are_0_1_and_2() {
+fn pass_regression_and_cannot_judge_are_0_1_and_4() {
     let dir = Dir::new("codes");
     let base = dir.reports("base", 10, 400.0, 0.02);
     for (name, count, mean, noise, code, said) in [
         ("same", 10, 401.0, 0.02, 0, "pass: 1 check"),
         ("slow", 10, 440.0, 0.02, 1, "regression: 1 of 1 check failed"),
-        ("few", 1, 440.0, 0.02, 2, "too few runs: 10 and 1"),
-        ("wild", 10, 300.0, 0.6, 2, "on each side would do"),
+        ("few", 1, 440.0, 0.02, 4, "too few runs: 10 and 1"),
+        ("wild", 10, 300.0, 0.6, 4, "on each side would do"),
     ] {
         let new = dir.reports(name, count, mean, noise);
         for split in ["--with", "--"] {
@@ -239,7 +239,7 @@ fn a_command_is_measured_and_saved() {
     assert_eq!(fs::read_to_string(dir.0.join("base.json")).unwrap().lines().count(), 2);
     let output = dir.gate(&["run", "-n", "2", "--warm-up", "0", "--baseline", "base.json", "--", "true"]);
     let (code, all) = answer(&output);
-    assert_eq!(code, Some(2), "nothing was measured, so nothing is judged: {all}");
+    assert_eq!(code, Some(4), "nothing was measured, so nothing is judged: {all}");
     assert!(all.contains("there is nothing to judge"), "{all}");
 }
 

@@ -96,7 +96,9 @@ pub(super) fn announce(until: &Until) {
 pub(super) fn verdict(report: &Report, fail_on: Option<Severity>) -> Result<Exit, Stop> {
     let Some(limit) = fail_on else { return Ok(Exit::Done) };
     if report.findings.iter().any(|finding| finding.id == NOTHING_MEASURED) {
-        return Err(Stop::unusable("nothing was measured, so --fail-on has nothing to judge: see iova doctor"));
+        return Err(Stop::unusable(
+            "nothing was measured, so --fail-on has nothing to judge: see iova doctor",
+        ));
     }
     let bad = report.findings.iter().any(|finding| finding.severity >= limit);
     Ok(if bad { Exit::No } else { Exit::Done })

@@ -11,7 +11,6 @@ use iova_common::agg::{DeviceAgg, DomainAgg, Latency, MapAgg, SLOT_OTHER};
 
 use super::totals::{DevicesRead, Measured};
 use super::{ProbeError, Profile, Tracer, attach, read};
-use crate::bpf;
 
 /// Owners that were gone at the last reading.
 #[derive(Default)]
