@@ -138,7 +138,7 @@ static DECLARE_WORK(iovp_announcing, iovp_announce_work);
  * @record: the change
  * @who: who is behind it
  *
- * Waits for nobody. If the announcer is that far behind, the change is counted
+ * Never sleeps. If the announcer is that far behind, the change is counted
  * and not announced.
  */
 void iovp_announce(struct iovp_dev *d, const struct iova_policy_record *record,

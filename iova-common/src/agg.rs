@@ -111,7 +111,7 @@ pub struct QualityAgg {
     pub calls_passed: u64,
 }
 
-/// How many of them [`Recent`] holds.
+/// Addresses that [`Recent`] holds.
 pub const RECENT: usize = 64;
 
 /// The last addresses at or above 4 GiB that one CPU got for the watched device. A truncated address is compared with
@@ -119,7 +119,7 @@ pub const RECENT: usize = 64;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Recent {
-    /// Where the next one goes, modulo [`RECENT`]. An allocation in an interrupt may overwrite the one it interrupts.
+    /// Index of the next one, modulo [`RECENT`]. An allocation in an interrupt may overwrite the one it interrupts.
     pub next: u64,
     /// See [`pack_recent`]; 0 where there was none yet.
     pub ranges: [u64; RECENT],

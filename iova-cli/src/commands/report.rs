@@ -92,7 +92,7 @@ pub(super) fn announce(until: &Until) {
     }
 }
 
-/// What `--fail-on` comes to. No finding where nothing could be found is no good news.
+/// Exit code for `--fail-on`. A host on which nothing was measured does not pass.
 pub(super) fn verdict(report: &Report, fail_on: Option<Severity>) -> Result<Exit, Stop> {
     let Some(limit) = fail_on else { return Ok(Exit::Done) };
     if report.findings.iter().any(|finding| finding.id == NOTHING_MEASURED) {

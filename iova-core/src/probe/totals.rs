@@ -41,7 +41,7 @@ const CLOSED: usize = 256;
 /// Addresses whose generations are kept, about: those of devices that nothing is told of go.
 const GENERATIONS: usize = 4096;
 
-/// What the kernel's 32-bit buckets can't hold, and who owned a slot.
+/// Histograms widened to 64 bits, and the owners of slots.
 #[derive(Default)]
 pub(super) struct Totals {
     devices: BTreeMap<u32, DeviceTotals>,
@@ -198,7 +198,7 @@ impl DeviceTotals {
     }
 }
 
-/// How many devices were at this address before.
+/// Number of devices that were at this address before.
 fn next_generation(generations: &mut BTreeMap<u64, u32>, slot: u32, dev: u64) -> u32 {
     if slot == SLOT_OTHER {
         return 0;

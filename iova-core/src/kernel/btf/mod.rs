@@ -160,7 +160,7 @@ impl Btf {
     }
 }
 
-/// Whether types of this kind are looked up by name.
+/// True for kinds that are looked up by name.
 fn is_asked_for(kind: u32) -> bool {
     const WANTED: u32 = 1 << kind::FUNC
         | 1 << kind::STRUCT

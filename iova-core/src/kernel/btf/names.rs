@@ -1,4 +1,4 @@
-//! Which types have a name: a hash table that costs a few instructions per type to build, since a kernel has 150,000 types and `iova`
+//! Index of types by name: a hash table that costs a few instructions per type to build, since a kernel has 150,000 types and `iova`
 //! asks for a hundred.
 
 use super::TypeId;
@@ -17,7 +17,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Of types at these places. `name` gives the bytes from the name of a type on, `None` for one that nobody looks up.
+    /// Of types at these places. `name` gives the bytes from the name of a type on, `None` for one that is never looked up.
     pub(super) fn of<'a>(types: &[u32], name: impl Fn(usize) -> Option<&'a [u8]>) -> Self {
         let (mut first, mut next) = (vec![0; 1 << BUCKETS_BITS], vec![0; types.len()]);
         let with_next = types.iter().zip(&mut next).enumerate();
