@@ -23,7 +23,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("counts.scatter_gather", || exact("default", SCATTER_GATHER)),
 ];
 
-/// What an IOMMU has no part in.
+/// Counts that do not depend on the IOMMU.
 pub(crate) const INSIDE: &[(&str, Test)] = &[
     ("counts.200000_pairs_light", || exact("light", PAIRS)),
     ("counts.more_threads_than_cpus", crowded),

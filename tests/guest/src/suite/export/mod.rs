@@ -28,10 +28,10 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("export.says_why_it_cannot", ends::refused),
 ];
 
-/// What takes long.
+/// Long tests, for `--all`.
 pub(crate) const OFTEN: &[(&str, Test)] = &[("export.slots_come_back_for_ever", || hotplug::often(200))];
 
-/// Where there is a Prometheus.
+/// Alerts, in the guest that has a Prometheus.
 pub(crate) const ALERTS: &[(&str, Test)] = &[("export.alerts_fire_while_the_space_fills", alerts::fire)];
 
 const TCP: &str = "127.0.0.1:9969";

@@ -30,7 +30,7 @@ const USUAL_WAIT_TIME: u32 = 60 * 250;
 const FULL: Duration = Duration::from_secs(2);
 
 const LEASE_MS: u32 = 300;
-/// Much more than anything takes that waits for nobody, and less than the audit log makes its writers wait.
+/// Limit for each operation: above what it takes on a slow machine, below the wait time of the audit log.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// The head of `struct audit_status`; the kernel takes a short one for one with zeroes (since 3.13).
@@ -59,7 +59,7 @@ impl Socket {
         if socket < 0 {
             return Err(io::Error::last_os_error()).context("a socket of the audit log");
         }
-        // SAFETY: just opened, and nobody else's.
+        // SAFETY: the descriptor was just opened, and only this owns it.
         Ok(Self(unsafe { OwnedFd::from_raw_fd(socket) }))
     }
 
@@ -100,7 +100,7 @@ impl Socket {
     }
 }
 
-/// What `guest-suite --audit-deaf` does: it is the audit daemon, and reads nothing.
+/// Registers as the audit daemon and reads nothing (`guest-suite --audit-deaf`).
 pub(crate) fn deaf() -> Result<()> {
     let socket = Socket::open()?;
     let small: libc::c_int = 4096;
@@ -129,7 +129,7 @@ pub(crate) fn deaf() -> Result<()> {
     }
 }
 
-/// What `guest-suite --audit-writers` does: it writes, again and again, and waits whenever the log makes it wait.
+/// Writes to the audit log from many threads until it is killed (`guest-suite --audit-writers`).
 pub(crate) fn writers() -> Result<()> {
     for _ in 0..WRITERS {
         let socket = Socket::open()?;
@@ -211,7 +211,7 @@ fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// A lease begins and ends, a state is read and a device goes as if nobody kept an audit log.
+/// Checks that a full audit log delays no lease, no read of a state and no removal of a device.
 pub(super) fn full_backlog() -> Result<Outcome> {
     device::module()?;
     let control = Control::open()?;

@@ -114,7 +114,7 @@ pub(super) fn replugged() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// What changes nothing is not announced: udev's rules may write a policy again whenever they hear of a device.
+/// Writing the policy that is set already sends no uevent: udev's rules may write it again at each uevent of the device.
 pub(super) fn same_again() -> Result<Outcome> {
     device::module()?;
     let events = uevent::Listener::new()?;
