@@ -31,14 +31,18 @@ void iovp_fault_work(struct work_struct *work)
 {
 	struct iovp_dev *d = container_of(work, struct iovp_dev, watch.work);
 	struct iova_policy_evidence evidence = {};
+	bool fault;
 
+	iovp_lock(d);
 	raw_spin_lock_irq(&iovp_watch_lock);
+	fault = d->watch.fault;
 	d->watch.fault = false;
 	evidence.address = d->watch.address;
 	raw_spin_unlock_irq(&iovp_watch_lock);
 
-	iovp_lock(d);
-	iovp_lease_end(d, IOVA_POLICY_C_FAULT, true, &evidence);
+	/* One of an earlier lease is not this one's. */
+	if (fault)
+		iovp_lease_end(d, IOVA_POLICY_C_FAULT, true, &evidence);
 	iovp_unlock(d);
 	iovp_dev_put(d);
 }
@@ -54,9 +58,10 @@ static void iovp_on_fault(void *data, struct device *dev, unsigned long iova,
 		if (iovp_device(d) == dev && !d->watch.fault) {
 			d->watch.fault = true;
 			d->watch.address = iova;
-			/* It clears the flag first, so it is not queued now. */
 			kref_get(&d->ref);
-			queue_work(iovp_wq, &d->watch.work);
+			/* Queued for an earlier lease it has a reference of its own. */
+			if (!queue_work(iovp_wq, &d->watch.work))
+				iovp_dev_put(d);
 		}
 	}
 	raw_spin_unlock_irqrestore(&iovp_watch_lock, irq_flags);
@@ -66,6 +71,7 @@ static void iovp_on_fault(void *data, struct device *dev, unsigned long iova,
 void iovp_watch(struct iovp_dev *d)
 {
 	raw_spin_lock_irq(&iovp_watch_lock);
+	d->watch.fault = false;
 	list_add(&d->watch.node, &iovp_watched);
 	raw_spin_unlock_irq(&iovp_watch_lock);
 }

@@ -104,16 +104,19 @@ static int iovp_stage_dev(struct iovp_file *file, const struct iovp_setting *wan
 			  struct iova_policy_stage *stage)
 {
 	struct iovp_dev *d = iovp_dev_get_bdf(stage->bdf);
+	bool dry = stage->flags & IOVA_POLICY_F_DRY_RUN;
 	int ret;
 
 	if (!d)
 		return -ENODEV;
 	iovp_forget_ended(file, stage->bdf);
-	iovp_fault_get();
+	if (!dry)
+		iovp_fault_get();
 	iovp_lock(d);
 	ret = iovp_stage_locked(file, d, want, stage);
 	iovp_unlock(d);
-	iovp_fault_put();
+	if (!dry)
+		iovp_fault_put();
 	/* One of which nothing came. */
 	if (ret)
 		iovp_forget_ended(file, stage->bdf);
