@@ -176,9 +176,9 @@ static long iovp_flush_ioctl(void __user *from)
 	d = iovp_dev_get_bdf(arg.bdf);
 	if (!d)
 		return -ENODEV;
-	iovp_lock(d);
-	ret = d->gone ? -ENODEV : iovp_flush(d, arg.flags);
-	iovp_unlock(d);
+	iovp_change_begin(d, false);
+	ret = READ_ONCE(d->gone) ? -ENODEV : iovp_flush(d, arg.flags);
+	iovp_change_end(d);
 	iovp_dev_put(d);
 	return ret;
 }

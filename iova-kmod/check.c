@@ -11,7 +11,6 @@
 #include <linux/dma-mapping.h>
 #include <linux/jiffies.h>
 #include <linux/security.h>
-#include <linux/slab.h>
 
 #include "compat.h"
 #include "iovp.h"
@@ -20,24 +19,6 @@
 bool iovp_allowed(void)
 {
 	return capable(CAP_SYS_ADMIN) && capable(CAP_SYS_RAWIO);
-}
-
-static int iovp_count_one(struct device *dev, void *data)
-{
-	(*(unsigned int *)data)++;
-	return 0;
-}
-
-static bool iovp_alone(struct device *dev)
-{
-	struct iommu_group *group = iommu_group_get(dev);
-	unsigned int nr = 0;
-
-	if (!group)
-		return false;
-	iommu_group_for_each_dev(group, &nr, iovp_count_one);
-	iommu_group_put(group);
-	return nr == 1;
 }
 
 /*
@@ -58,31 +39,6 @@ static bool iovp_aliased(struct pci_dev *pdev)
 			return true;
 	}
 	return false;
-}
-
-/*
- * Addresses that firmware wants to be the same on both sides stay mapped for
- * ever: a truncated address that hits them makes no fault.
- */
-static bool iovp_direct_regions(struct device *dev)
-{
-	struct iommu_resv_region *region, *next;
-	struct iommu_group *group = iommu_group_get(dev);
-	LIST_HEAD(regions);
-	bool direct = false;
-
-	if (!group)
-		return false;
-	if (iommu_get_group_resv_regions(group, &regions))
-		direct = true;
-	iommu_group_put(group);
-	list_for_each_entry_safe(region, next, &regions, list) {
-		direct |= region->type == IOMMU_RESV_DIRECT ||
-			  region->type == IOMMU_RESV_DIRECT_RELAXABLE;
-		list_del(&region->list);
-		kfree(region);
-	}
-	return direct;
 }
 
 /* Does the host bridge let DMA through only above the limit (Raspberry Pi 5)? */
@@ -124,94 +80,111 @@ bool iovp_masks_known(struct iovp_dev *d)
 	       (d->phase == IOVP_BOUND && time_after_eq(jiffies, d->settled));
 }
 
-/* The highest address of the device's domain. */
-u64 iovp_top(struct iovp_dev *d)
-{
-	struct iommu_domain *domain = iommu_get_domain_for_dev(iovp_device(d));
-
-	return domain->geometry.force_aperture ? domain->geometry.aperture_end :
-						 U64_MAX;
-}
-
-static bool iovp_limit_heard(struct iovp_dev *d)
-{
-	return !iovp_space_is_vtds(d);
-}
-
 /**
  * iovp_usable - mechanisms that work for this device now
  * @d: device, locked
  *
- * Without a driver the domain can't be asked: what could work is said then.
+ * Without a driver there is no domain to look at: what could work is said then.
+ * Anybody may ask, so only what is known already is looked at.
  *
  * Return: IOVA_POLICY_M_*.
  */
-u32 iovp_usable(struct iovp_dev *d)
+u32 iovp_usable(const struct iovp_dev *d)
 {
 	struct device *dev = iovp_device(d);
+	unsigned int i;
 	u32 usable = 0;
 
 	if (!device_iommu_mapped(dev) || d->managed)
 		return 0;
-	if (iovp_has_flag(dev))
-		usable |= IOVA_POLICY_M_FLAG;
-	if (!iovp_domain_stays(d))
-		return usable | IOVA_POLICY_M_LIMIT;
-
-	if (!iovp_domain_is_dma(iommu_get_domain_for_dev(dev)))
+	if (iovp_domain_stays(d) && (d->dom.refusal || !iovp_domain_attached(d)))
 		return 0;
-	usable |= iovp_limit_heard(d) ? IOVA_POLICY_M_LIMIT : IOVA_POLICY_M_MASK;
-	if (!iovp_space(d))
-		return usable;
-	usable |= IOVA_POLICY_M_FLUSH;
-	if (iovp_alone(dev))
-		usable |= IOVA_POLICY_M_FILL;
+	for (i = 0; i < IOVP_MECHANISMS; i++)
+		if (iovp_mechanisms[i]->supported(d))
+			usable |= iovp_mechanisms[i]->bit;
+	if (iovp_space(d))
+		usable |= IOVA_POLICY_M_FLUSH;
 	return usable;
 }
 
-/* What can be said before there is a domain. */
-enum iova_policy_refusal iovp_check_early(struct iovp_dev *d,
-					  const struct iovp_setting *s,
-					  const struct iovp_target *t)
+/*
+ * With memory encryption, coherent memory of a device whose limit is below the
+ * bit that encrypts is not encrypted (force_dma_unencrypted(), arch/x86/mm/
+ * mem_encrypt.c), and the IOMMU would go on decrypting it.
+ */
+static bool iovp_decrypts(u64 limit)
 {
-	if (t->kind == IOVA_POLICY_STOCK)
-		return IOVA_POLICY_OK;
+#ifdef CONFIG_AMD_MEM_ENCRYPT
+	return sme_me_mask && limit <= DMA_BIT_MASK(__ffs64(sme_me_mask));
+#else
+	return false;
+#endif
+}
+
+/*
+ * Asks the kernel, which logs a denial. It has no word for this and calls it
+ * /proc/kcore, the first of what confidentiality forbids and integrity does not.
+ */
+bool iovp_locked_down(void)
+{
+	return security_locked_down(LOCKDOWN_KCORE);
+}
+
+/* What forbids every policy of a device, with a domain or without. */
+static enum iova_policy_refusal iovp_check_host(struct iovp_dev *d,
+						const struct iovp_target *t)
+{
+	if (iovp_is_off())
+		return IOVA_POLICY_R_OFF;
 	if (is_kdump_kernel())
 		return IOVA_POLICY_R_KDUMP;
 	if (!device_iommu_mapped(iovp_device(d)))
 		return IOVA_POLICY_R_NO_IOMMU;
 	if (iovp_only_above(d->pdev, t->limit))
 		return IOVA_POLICY_R_NO_LOW_SPACE;
-	if (s->kind != IOVA_POLICY_DAC)
+	return iovp_decrypts(t->limit) ? IOVA_POLICY_R_ENCRYPTED : IOVA_POLICY_OK;
+}
+
+/**
+ * iovp_check_early - is this setting allowed?
+ * @d: device, in a change and locked
+ * @s: setting
+ * @t: what it comes to
+ *
+ * All that can be said before there is a domain.
+ */
+enum iova_policy_refusal iovp_check_early(struct iovp_dev *d,
+					  const struct iovp_setting *s,
+					  const struct iovp_target *t)
+{
+	enum iova_policy_refusal refusal;
+
+	if (t->kind == IOVA_POLICY_STOCK)
 		return IOVA_POLICY_OK;
+	refusal = iovp_check_host(d, t);
+	if (refusal || s->kind != IOVA_POLICY_DAC)
+		return refusal;
 
 	if (d->quarantine)
 		return IOVA_POLICY_R_QUARANTINED;
 	if (d->cap && d->cap < s->width)
 		return IOVA_POLICY_R_CAPPED;
-	if (security_locked_down(LOCKDOWN_KCORE))
+	if (d->locked_down)
 		return IOVA_POLICY_R_LOCKDOWN;
 	if (iovp_aliased(d->pdev))
 		return IOVA_POLICY_R_ALIASED;
-	if (iovp_direct_regions(iovp_device(d)))
+	if (d->direct)
 		return IOVA_POLICY_R_DIRECT_REGION;
 	return IOVA_POLICY_OK;
 }
 
 static enum iova_policy_refusal iovp_check_domain(struct iovp_dev *d)
 {
-	struct iommu_domain *domain;
-
 	if (d->managed)
 		return IOVA_POLICY_R_UNMANAGED;
-	domain = iommu_get_domain_for_dev(iovp_device(d));
-	if (!domain)
-		return IOVA_POLICY_R_NO_IOMMU;
-	if (domain->type == IOMMU_DOMAIN_IDENTITY)
-		return IOVA_POLICY_R_IDENTITY;
-	if (!iovp_domain_is_dma(domain))
-		return IOVA_POLICY_R_UNMANAGED;
-	return IOVA_POLICY_OK;
+	if (d->dom.refusal)
+		return d->dom.refusal;
+	return iovp_domain_attached(d) ? IOVA_POLICY_OK : IOVA_POLICY_R_UNMANAGED;
 }
 
 /* A width that something else cuts off has no window, and ends in a top page. */
@@ -225,7 +198,7 @@ static enum iova_policy_refusal iovp_check_reach(struct iovp_dev *d,
 
 	if (iovp_masks_known(d) && iovp_masks(d) < t->limit)
 		return IOVA_POLICY_R_MASK;
-	if ((bus && bus < t->limit) || iovp_top(d) < t->limit)
+	if ((bus && bus < t->limit) || d->dom.top < t->limit)
 		return IOVA_POLICY_R_NARROWER;
 	/* Behind what we hold ourselves nothing can be seen: apply.c looks later. */
 	space = d->force.high.nr ? NULL : iovp_space(d);
@@ -240,11 +213,11 @@ static enum iova_policy_refusal iovp_check_dac(struct iovp_dev *d,
 {
 	struct device *dev = iovp_device(d);
 
-	*mechanisms = iovp_limit_heard(d) ? IOVA_POLICY_M_LIMIT : IOVA_POLICY_M_MASK;
+	*mechanisms = d->dom.vtds ? IOVA_POLICY_M_MASK : IOVA_POLICY_M_LIMIT;
 	if (iovp_has_flag(dev)) {
 		*mechanisms |= IOVA_POLICY_M_FLAG;
 	} else {
-		if (!iovp_alone(dev))
+		if (!d->alone)
 			return IOVA_POLICY_R_SHARED_GROUP;
 		if (!iovp_space(d))
 			return IOVA_POLICY_R_LAYOUT;
@@ -267,17 +240,16 @@ enum iova_policy_refusal iovp_check(struct iovp_dev *d,
 	*mechanisms = 0;
 	if (t->kind == IOVA_POLICY_STOCK)
 		return IOVA_POLICY_OK;
-	refusal = iovp_check_domain(d);
+	refusal = iovp_check_host(d, t);
+	if (!refusal)
+		refusal = iovp_check_domain(d);
 	if (refusal)
 		return refusal;
 	if (t->kind == IOVA_POLICY_DAC)
 		return iovp_check_dac(d, t, mechanisms);
 
-	*mechanisms = IOVA_POLICY_M_LIMIT;
-	if (iovp_limit_heard(d))
-		return IOVA_POLICY_OK;
-	*mechanisms = IOVA_POLICY_M_MASK;
-	if (iovp_space(d) && iovp_alone(iovp_device(d)))
+	*mechanisms = d->dom.vtds ? IOVA_POLICY_M_MASK : IOVA_POLICY_M_LIMIT;
+	if (d->dom.vtds && iovp_fill_mechanism.supported(d))
 		*mechanisms |= IOVA_POLICY_M_FILL;
 	return IOVA_POLICY_OK;
 }

@@ -43,7 +43,8 @@ static inline bool iovp_flag(struct device *dev)
 static inline void iovp_flag_set(struct device *dev, bool on)
 {
 #ifdef IOVP_HAVE_SAC_FLAG
-	dev->iommu->pci_32bit_workaround = on;
+	if (dev->iommu)
+		dev->iommu->pci_32bit_workaround = on;
 #endif
 }
 

@@ -8,24 +8,33 @@
  *				unbinding, and so around those notifications;
  *				never taken here but once, when the module loads
  *	iovp_groups_lock	adding and removing the sysfs groups
+ *	iovp_dev.change		the one change that is being made; for seconds
+ *				where space is taken or given back
  *	a file's lock		cdev.c
- *	iovp_dev.lock		all of a device's state
+ *	iovp_dev.lock		all of a device's state; never for long
  *	iovp_devs_lock		the list of devices; a spinlock
  *
- * Why iovp_dev.lock is enough, and stores and ioctls never want the device's own
+ * With iovp_dev.lock held nothing is waited for, and no lock is taken but
+ * spinlocks: so the end of a lease, a read of a file and the switch that ends all
+ * have it at once. A change that unlocks the device meanwhile looks at its epoch
+ * afterwards: another one means that the change was stopped.
+ *
+ * Why these two are enough, and stores and ioctls never want the device's own
  * lock, not even to try it (which would refuse a change at random):
  *
  * - Its driver can't go: unbinding first notifies us (UNBIND_DRIVER), which
- *   waits for our lock and sets the phase to UNBINDING. While we hold our lock
- *   and the phase is BINDING or BOUND, the driver and its masks are there.
- * - Its domain can't go: from before BIND_DRIVER (dma_configure) until after
- *   UNBIND_DRIVER (dma_cleanup) the driver core counts the driver as a user of
- *   the group's default domain. Writing the group's "type" then fails or, from
+ *   sets the phase to UNBINDING, stops the change and waits for its end. While
+ *   one of the locks is held and the phase is BINDING or BOUND, or was when
+ *   the change began, the driver and its masks are there.
+ * - Its default domain can't go: from before BIND_DRIVER (dma_configure) until
+ *   after UNBIND_DRIVER (dma_cleanup) the driver core counts the driver as a user
+ *   of the group's default domain. Writing the group's "type" then fails or, from
  *   DMA to DMA-FQ, keeps the domain; VFIO can't claim the group; a group only
  *   changes when its devices are added and removed. Drivers that say
  *   driver_managed_dma are no such users: for them nothing is allowed, and their
  *   domain is never looked at. (5.10 has neither that count nor a writable
- *   "type"; a default domain lives as long as its group.)
+ *   "type"; a default domain lives as long as its group.) A driver can attach the
+ *   device to other domains all the same: see domain.c.
  * - While the phase is UNBOUND, settings are stored and the device is not
  *   touched; while it is BINDING or UNBINDING, changes get -EBUSY.
  *
@@ -36,9 +45,9 @@
  * FILL also wants a group of one device. When a neighbour gets a driver, that is
  * looked at again.
  *
- * Removing a sysfs group waits for its readers and writers, which take
- * iovp_dev.lock: it is done under iovp_groups_lock only. Both DEL_DEVICE and the
- * module's exit remove groups, whoever takes the device off the list first; the
+ * Removing a sysfs group waits for its readers and writers, which take the
+ * device's locks: it is done under iovp_groups_lock only. Both DEL_DEVICE and the
+ * module's exit remove groups, whichever takes the device off the list first; the
  * other waits for the lock, so that no device goes on to lose its directory
  * while the module is still at it.
  */
@@ -75,6 +84,7 @@ static void iovp_dev_release(struct kref *ref)
 
 	pci_dev_put(d->pdev);
 	mutex_destroy(&d->lock);
+	mutex_destroy(&d->change);
 	kfree(d);
 }
 
@@ -116,6 +126,40 @@ struct iovp_dev *iovp_dev_get_bdf(u32 bdf)
 	return found;
 }
 
+/* The first device behind @order in the list; the caller puts it. */
+static struct iovp_dev *iovp_dev_after(u64 order)
+{
+	struct iovp_dev *d, *found = NULL;
+
+	spin_lock(&iovp_devs_lock);
+	list_for_each_entry(d, &iovp_devs, node) {
+		if (d->order > order) {
+			kref_get(&d->ref);
+			found = d;
+			break;
+		}
+	}
+	spin_unlock(&iovp_devs_lock);
+	return found;
+}
+
+/**
+ * iovp_for_each - call a function for every device
+ * @fn: function; no lock is held
+ * @cause: for it
+ */
+void iovp_for_each(void (*fn)(struct iovp_dev *d, u32 cause), u32 cause)
+{
+	struct iovp_dev *d;
+	u64 order = 0;
+
+	while ((d = iovp_dev_after(order))) {
+		order = d->order;
+		fn(d, cause);
+		iovp_dev_put(d);
+	}
+}
+
 static struct iovp_dev *iovp_dev_new(struct pci_dev *pdev)
 {
 	struct iovp_dev *d = kzalloc(sizeof(*d), GFP_KERNEL);
@@ -123,11 +167,13 @@ static struct iovp_dev *iovp_dev_new(struct pci_dev *pdev)
 	if (!d)
 		return NULL;
 	kref_init(&d->ref);
+	mutex_init(&d->change);
 	mutex_init(&d->lock);
 	INIT_DELAYED_WORK(&d->settle, iovp_settle_work);
+	INIT_WORK(&d->free, iovp_fill_free_work);
 	INIT_WORK(&d->watch.work, iovp_fault_work);
 	d->pdev = pci_dev_get(pdev);
-	d->bdf = pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
+	d->bdf = (u32)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
 	iovp_next_generation(d);
 	iovp_who_kernel(&d->origin);
 	return d;
@@ -142,19 +188,31 @@ static bool iovp_known(struct device *dev)
 	return d;
 }
 
-/* Before anybody knows the device: rules for udev find the cap there. */
-static void iovp_protect(struct iovp_dev *d)
+/* Before the "add" uevent: rules for udev find the cap there. */
+static void iovp_protect(struct iovp_dev *d, u8 recalled)
 {
-	u8 cap = iovp_listed(d->pdev);
-	enum iova_policy_refusal refusal;
+	u8 listed = iovp_listed(d->pdev), cap = min_not_zero(listed, recalled);
 	struct iovp_who who;
 
 	if (!cap)
 		return;
 	iovp_who_kernel(&who);
+	iovp_change_begin(d, false);
 	iovp_lock(d);
-	iovp_switch(d, &d->want, cap, &who, IOVA_POLICY_C_LIST, &refusal);
+	iovp_set_cap(d, cap, &who, cap == listed ? IOVA_POLICY_C_LIST :
+						   IOVA_POLICY_C_RETURNED);
 	iovp_unlock(d);
+	iovp_change_end(d);
+}
+
+static void iovp_list_add(struct iovp_dev *d)
+{
+	static u64 order;
+
+	spin_lock(&iovp_devs_lock);
+	d->order = ++order;
+	list_add_tail(&d->node, &iovp_devs);
+	spin_unlock(&iovp_devs_lock);
 }
 
 /*
@@ -164,6 +222,7 @@ static void iovp_protect(struct iovp_dev *d)
 static void iovp_add(struct device *dev, bool present)
 {
 	struct iovp_dev *d;
+	u8 cap;
 
 	/* Intel VMD's segments have no number in the ABI; all use VMD's own ID. */
 	if (pci_domain_nr(to_pci_dev(dev)->bus) > U16_MAX)
@@ -176,36 +235,57 @@ static void iovp_add(struct device *dev, bool present)
 	d = iovp_dev_new(to_pci_dev(dev));
 	if (!d)
 		goto out;
+	cap = iovp_recall(d);
 	if (dev->driver) {
 		d->phase = IOVP_BOUND;
 		d->settled = jiffies;
 		d->managed = iovp_managed_dma(dev);
+		if (!d->managed)
+			iovp_domain_capture(d);
 	}
-	spin_lock(&iovp_devs_lock);
-	list_add_tail(&d->node, &iovp_devs);
-	spin_unlock(&iovp_devs_lock);
+	iovp_group_look(d, false);
+	iovp_list_add(d);
 	if (sysfs_create_group(&dev->kobj, &iovp_group))
 		dev_warn(dev, "iova_policy: no sysfs group\n");
-	iovp_protect(d);
+	iovp_protect(d, cap);
 out:
 	mutex_unlock(&iovp_groups_lock);
 }
 
-/* The device is going, or the module is: the state is as it was before both. */
+/* The device is going, or the module is. Lets go of all who may be waited for. */
+static void iovp_leave(struct iovp_dev *d, u32 cause)
+{
+	iovp_lock(d);
+	iovp_lease_end(d, cause, false, NULL);
+	iovp_stop_change(d);
+	d->gone = true;
+	iovp_unlock(d);
+}
+
+/* The state is as it was before device and module. */
 static void iovp_forget(struct iovp_dev *d, u32 cause)
 {
 	struct iovp_target none = {}, was;
 
+	iovp_change_begin(d, false);
 	iovp_lock(d);
-	iovp_lease_end(d, cause, false, NULL);
 	was = d->force.target;
 	iovp_restore(d);
-	d->gone = true;
 	d->phase = IOVP_UNBOUND;
 	if (was.kind != IOVA_POLICY_STOCK)
 		iovp_log_change(d, cause, IOVA_POLICY_OK, &was, &none,
 				&d->origin, NULL);
 	iovp_unlock(d);
+	iovp_change_end(d);
+}
+
+/* It is not queued again: the device is marked as gone. */
+static void iovp_cancel(struct iovp_dev *d)
+{
+	if (cancel_delayed_work_sync(&d->settle))
+		iovp_dev_put(d);
+	if (cancel_work_sync(&d->free))
+		iovp_dev_put(d);
 }
 
 static void iovp_remove(struct iovp_dev *d, u32 cause)
@@ -214,13 +294,14 @@ static void iovp_remove(struct iovp_dev *d, u32 cause)
 	spin_lock(&iovp_devs_lock);
 	list_del(&d->node);
 	spin_unlock(&iovp_devs_lock);
+	iovp_leave(d, cause);
 	/* A device that was removed while the module loaded may be half gone. */
 	if (device_is_registered(iovp_device(d)))
 		sysfs_remove_group(&iovp_device(d)->kobj, &iovp_group);
 	iovp_forget(d, cause);
-	/* It is not queued again: the device is marked as gone. */
-	if (cancel_delayed_work_sync(&d->settle))
-		iovp_dev_put(d);
+	iovp_cancel(d);
+	if (cause == IOVA_POLICY_C_REMOVED)
+		iovp_remember(d);
 	iovp_dev_put(d);	/* the list's */
 }
 
@@ -241,8 +322,8 @@ static void iovp_del(struct device *dev)
 
 /*
  * A neighbour that came after space was held for a device alone finds none left.
- * Whoever holds some must look again, and will be refused, before the neighbour's
- * driver maps anything.
+ * A device that holds some is looked at again, and will be refused, before the
+ * neighbour's driver maps anything.
  */
 static void iovp_make_room(struct device *dev)
 {
@@ -255,12 +336,19 @@ static void iovp_make_room(struct device *dev)
 		if (iovp_device(d) == dev ||
 		    iovp_device(d)->iommu_group != dev->iommu_group)
 			continue;
+		iovp_change_begin(d, false);
 		iovp_lock(d);
 		if (d->force.mechanisms & IOVA_POLICY_M_FILL && iovp_domain_stays(d))
 			iovp_enforce(d);
 		iovp_unlock(d);
+		iovp_change_end(d);
 	}
 	mutex_unlock(&iovp_groups_lock);
+}
+
+static bool iovp_wants_nothing(struct iovp_dev *d)
+{
+	return d->want.kind == IOVA_POLICY_STOCK && !d->cap;
 }
 
 /*
@@ -269,15 +357,22 @@ static void iovp_make_room(struct device *dev)
  */
 static void iovp_bind(struct iovp_dev *d)
 {
+	bool flush;
+
+	iovp_lock(d);
 	d->phase = IOVP_BINDING;
 	d->managed = iovp_managed_dma(iovp_device(d));
 	iovp_next_generation(d);
-	if (d->want.kind == IOVA_POLICY_STOCK && !d->cap)
-		return;
 	/* A limit is a limit to the caches too; space that is held is not. */
-	if (d->want.kind == IOVA_POLICY_DAC || iovp_space_is_vtds(d))
+	flush = d->want.kind == IOVA_POLICY_DAC ||
+		(d->dom.vtds && !iovp_wants_nothing(d));
+	iovp_unlock(d);
+	if (flush)
 		iovp_flush(d, IOVA_POLICY_F_QUEUE | IOVA_POLICY_F_RCACHE);
-	iovp_enforce(d);
+	iovp_lock(d);
+	if (!iovp_wants_nothing(d))
+		iovp_enforce(d);
+	iovp_unlock(d);
 }
 
 /* By now the driver has set its masks. */
@@ -285,32 +380,64 @@ static void iovp_bound(struct iovp_dev *d)
 {
 	u32 mechanisms;
 
+	iovp_lock(d);
 	d->phase = IOVP_BOUND;
 	d->settled = jiffies + IOVP_SETTLED;
-	if (d->force.target.kind == IOVA_POLICY_STOCK)
-		return;
-	if (d->deferred || iovp_check(d, &d->force.target, &mechanisms))
+	if (d->force.target.kind != IOVA_POLICY_STOCK &&
+	    (d->deferred || iovp_check(d, &d->force.target, &mechanisms)))
 		iovp_enforce(d);
+	iovp_unlock(d);
 }
 
+/* Before the change that is being made, which is to stop. */
 static void iovp_unbind(struct iovp_dev *d)
 {
+	iovp_lock(d);
 	d->phase = IOVP_UNBINDING;
 	iovp_lease_end(d, IOVA_POLICY_C_UNBIND, false, NULL);
-	iovp_fill_release(&d->force.low);
-	iovp_fill_release(&d->force.high);
+	iovp_stop_change(d);
+	iovp_fill_let_go(d);
+	iovp_unlock(d);
 }
 
 static void iovp_unbound(struct iovp_dev *d)
 {
-	struct iovp_target none = {}, was = d->force.target;
+	struct iovp_target none = {}, was;
 
+	iovp_lock(d);
+	was = d->force.target;
 	iovp_restore(d);
 	d->phase = IOVP_UNBOUND;
 	d->managed = false;
 	if (was.kind != IOVA_POLICY_STOCK)
 		iovp_log_change(d, IOVA_POLICY_C_UNBIND, IOVA_POLICY_OK, &was,
 				&none, &d->origin, NULL);
+	iovp_unlock(d);
+	/* After a failed probe it still holds space, of a domain that stays until now. */
+	iovp_fill_free(d);
+	iovp_lock(d);
+	memset(&d->dom, 0, sizeof(d->dom));
+	iovp_unlock(d);
+}
+
+static void iovp_driver_change(struct iovp_dev *d, unsigned long event)
+{
+	switch (event) {
+	case BUS_NOTIFY_BIND_DRIVER:
+		if (!iovp_managed_dma(iovp_device(d)))
+			iovp_domain_capture(d);
+		iovp_bind(d);
+		break;
+	case BUS_NOTIFY_BOUND_DRIVER:
+		iovp_bound(d);
+		break;
+	case BUS_NOTIFY_UNBIND_DRIVER:
+		/* What was let go is given back by the end of this change. */
+		break;
+	default:
+		iovp_unbound(d);
+		break;
+	}
 }
 
 static void iovp_driver_event(struct device *dev, unsigned long event)
@@ -321,25 +448,12 @@ static void iovp_driver_event(struct device *dev, unsigned long event)
 		return;
 	if (event == BUS_NOTIFY_BIND_DRIVER)
 		iovp_make_room(dev);
-	iovp_lock(d);
-	if (d->gone)
-		goto out;
-	switch (event) {
-	case BUS_NOTIFY_BIND_DRIVER:
-		iovp_bind(d);
-		break;
-	case BUS_NOTIFY_BOUND_DRIVER:
-		iovp_bound(d);
-		break;
-	case BUS_NOTIFY_UNBIND_DRIVER:
+	if (event == BUS_NOTIFY_UNBIND_DRIVER)
 		iovp_unbind(d);
-		break;
-	default:
-		iovp_unbound(d);
-		break;
-	}
-out:
-	iovp_unlock(d);
+	iovp_change_begin(d, false);
+	if (!READ_ONCE(d->gone))
+		iovp_driver_change(d, event);
+	iovp_change_end(d);
 	iovp_dev_put(d);
 }
 
@@ -378,21 +492,6 @@ static int iovp_add_present(struct device *dev, void *data)
 	return 0;
 }
 
-/* Ends every lease there is. */
-void iovp_end_leases(u32 cause)
-{
-	struct iovp_dev *d;
-
-	/* The list only changes under this lock. */
-	mutex_lock(&iovp_groups_lock);
-	list_for_each_entry(d, &iovp_devs, node) {
-		iovp_lock(d);
-		iovp_lease_end(d, cause, false, NULL);
-		iovp_unlock(d);
-	}
-	mutex_unlock(&iovp_groups_lock);
-}
-
 int iovp_devices_init(void)
 {
 	int ret = bus_register_notifier(&pci_bus_type, &iovp_nb);
@@ -400,6 +499,8 @@ int iovp_devices_init(void)
 	if (ret)
 		return ret;
 	ret = bus_for_each_dev(&pci_bus_type, NULL, NULL, iovp_add_present);
+	if (ret)
+		iovp_devices_exit();
 	mutex_lock(&iovp_groups_lock);
 	iovp_loading = false;
 	xa_destroy(&iovp_gone);

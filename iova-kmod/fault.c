@@ -95,12 +95,6 @@ void iovp_fault_get(void)
 	mutex_unlock(&iovp_hook_lock);
 }
 
-/* One more user; there is one already. */
-void iovp_fault_hold(void)
-{
-	atomic_inc(&iovp_hook_users);
-}
-
 void iovp_fault_put(void)
 {
 	mutex_lock(&iovp_hook_lock);

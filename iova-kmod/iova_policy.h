@@ -15,7 +15,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define IOVA_POLICY_ABI_MAJOR	1
+#define IOVA_POLICY_ABI_MAJOR	2
 #define IOVA_POLICY_ABI_MINOR	0
 
 /* What a policy is. Its width is a number of address bits. */
@@ -53,6 +53,8 @@ enum iova_policy_refusal {
 	IOVA_POLICY_R_NO_LOW_SPACE	= 16,	/* every usable address is above the cap */
 	IOVA_POLICY_R_HELD		= 17,	/* the low space could not be held */
 	IOVA_POLICY_R_WIDTH		= 18,	/* width out of range for the kind */
+	IOVA_POLICY_R_OFF		= 19,	/* the module's parameter "off" is set */
+	IOVA_POLICY_R_ENCRYPTED		= 20,	/* a limit would decrypt coherent memory (SME) */
 };
 
 /* Why something changed: iova_policy_record.cause. */
@@ -74,6 +76,8 @@ enum iova_policy_cause {
 	IOVA_POLICY_C_RELEASED	= 15,	/* "idle" written to sysfs "state": out of quarantine */
 	IOVA_POLICY_C_REFUSED	= 16,	/* asked for and refused; .refusal says why */
 	IOVA_POLICY_C_LIST	= 17,	/* cap of the module's own list */
+	IOVA_POLICY_C_OFF	= 18,	/* the module's parameter "off" ended all */
+	IOVA_POLICY_C_RETURNED	= 19,	/* the device came back: its cap of before */
 };
 
 /* How a faulting address relates to a live one: iova_policy_evidence.relation. */
@@ -216,12 +220,15 @@ struct iova_policy_record {
 	struct iova_policy_evidence evidence;
 };
 
-#define IOVA_POLICY_INFO	_IOWR('=', 0x60, struct iova_policy_info)
-#define IOVA_POLICY_STAGE	_IOWR('=', 0x61, struct iova_policy_stage)
-#define IOVA_POLICY_RENEW	_IOWR('=', 0x62, struct iova_policy_lease)
-#define IOVA_POLICY_COMMIT	_IOWR('=', 0x63, struct iova_policy_lease)
-#define IOVA_POLICY_STATUS	_IOWR('=', 0x64, struct iova_policy_lease)
-#define IOVA_POLICY_ABORT	_IOWR('=', 0x65, struct iova_policy_abort)
-#define IOVA_POLICY_FLUSH	_IOWR('=', 0x66, struct iova_policy_flush)
+/* 0xda is free in Documentation/userspace-api/ioctl/ioctl-number.rst (6.12). */
+#define IOVA_POLICY_MAGIC	0xda
+
+#define IOVA_POLICY_INFO	_IOWR(IOVA_POLICY_MAGIC, 0x60, struct iova_policy_info)
+#define IOVA_POLICY_STAGE	_IOWR(IOVA_POLICY_MAGIC, 0x61, struct iova_policy_stage)
+#define IOVA_POLICY_RENEW	_IOWR(IOVA_POLICY_MAGIC, 0x62, struct iova_policy_lease)
+#define IOVA_POLICY_COMMIT	_IOWR(IOVA_POLICY_MAGIC, 0x63, struct iova_policy_lease)
+#define IOVA_POLICY_STATUS	_IOWR(IOVA_POLICY_MAGIC, 0x64, struct iova_policy_lease)
+#define IOVA_POLICY_ABORT	_IOWR(IOVA_POLICY_MAGIC, 0x65, struct iova_policy_abort)
+#define IOVA_POLICY_FLUSH	_IOWR(IOVA_POLICY_MAGIC, 0x66, struct iova_policy_flush)
 
 #endif /* IOVA_POLICY_H */

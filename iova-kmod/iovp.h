@@ -80,14 +80,34 @@ enum iovp_phase {
 };
 
 struct iovp_chunk;
+struct iovp_dev;
 
 /**
- * struct iovp_fill - address space held so that nobody gets it
+ * struct iovp_domain - the DMA domain of a device, captured when a driver came
+ * @domain: its address, to compare; NULL without a driver
+ * @space: its allocator, or NULL if there is none or it can't be recognized
+ * @top: its highest address
+ * @refusal: why no policy can be had with it, or 0
+ * @vtds: its allocator is VT-d's own and knows nothing of bus_dma_limit
+ *
+ * A driver may attach its device to another domain and free that one again
+ * (vhost-vdpa; before 5.19 vfio-pci). So nothing but this copy is read later.
+ */
+struct iovp_domain {
+	struct iommu_domain *domain;
+	struct iova_domain *space;
+	u64 top;
+	enum iova_policy_refusal refusal;
+	bool vtds;
+};
+
+/**
+ * struct iovp_fill - address space held so that no mapping gets it
  * @chunks: lists of struct iova, in the order in which they were taken
  * @last: of the lists
  * @space: the allocator they are from
  * @nr: number of ranges
- * @bytes: of them
+ * @bytes: of them; of those to be given back, the ones below 4 GiB
  */
 struct iovp_fill {
 	struct iovp_chunk *chunks;
@@ -109,6 +129,7 @@ struct iovp_fill {
  * @old_coherent_mask: as the driver set it
  * @low: space held below 4 GiB
  * @high: space held above the target's limit
+ * @freeing: ranges of both that are still to be given back
  */
 struct iovp_force {
 	u32 mechanisms;
@@ -121,7 +142,33 @@ struct iovp_force {
 	u64 old_coherent_mask;
 	struct iovp_fill low;
 	struct iovp_fill high;
+	struct iovp_fill freeing;
 };
+
+/**
+ * struct iovp_mechanism - one way to keep a device to a policy
+ * @bit: IOVA_POLICY_M_*
+ * @name: in sysfs
+ * @low: decides whether addresses below 4 GiB come first, not where they end
+ * @supported: does it work for this device now?
+ * @apply: put it in force for a target
+ * @restore: take back what the next target has no use for
+ *
+ * All are called with the device locked and wait for nothing.
+ */
+struct iovp_mechanism {
+	u32 bit;
+	const char *name;
+	bool low;
+	bool (*supported)(const struct iovp_dev *d);
+	void (*apply)(struct iovp_dev *d, const struct iovp_target *t);
+	void (*restore)(struct iovp_dev *d, const struct iovp_target *next);
+};
+
+extern const struct iovp_mechanism iovp_flag_mechanism;
+extern const struct iovp_mechanism iovp_fill_mechanism;
+extern const struct iovp_mechanism iovp_limit_mechanism;
+extern const struct iovp_mechanism iovp_mask_mechanism;
 
 /**
  * struct iovp_lease - a policy on trial
@@ -131,12 +178,15 @@ struct iovp_force {
  * @timer: queues @expiry when it is due
  * @expiry: ends it
  * @expires: when, CLOCK_MONOTONIC
- * @staging: its policy is not in force yet, and may be refused
+ * @staging: in use by the request that stages it; under the lock of its file
  * @state: enum iova_policy_lease_state
  * @cause: why it ended
  * @told: the holder knows that it ended
  * @before: setting to go back to
  * @before_origin: and whose it was
+ * @before_target: what it came to
+ * @before_mechanisms: by which means
+ * @before_refused: why it could not be had, or 0
  *
  * @expires, @state and @cause change under the device's lock.
  */
@@ -153,6 +203,9 @@ struct iovp_lease {
 	bool told;
 	struct iovp_setting before;
 	struct iovp_who before_origin;
+	struct iovp_target before_target;
+	u32 before_mechanisms;
+	enum iova_policy_refusal before_refused;
 };
 
 /**
@@ -172,17 +225,27 @@ struct iovp_watch {
 /**
  * struct iovp_dev - what is known about one PCI device
  * @node: in the list of all devices
- * @ref: holders: the list, its leases, whoever works on it
+ * @order: its place in that list
+ * @ref: holders: the list, its leases, work that is queued
  * @pdev: the device, referenced
  * @bdf: segment << 16 | bus << 8 | devfn
  * @watch: under a lock of its own
- * @lock: protects all below; see device.c
- * @noio: how whoever has the lock allocated before
+ * @change: one change at a time, for as long as it takes; see device.c
+ * @change_noio: how the task that has @change allocated before
+ * @lock: protects all below, never for long; see device.c
+ * @noio: how the task that has @lock allocated before
  * @gone: removed; leave the device alone
  * @phase: enum iovp_phase
+ * @epoch: grows when a change that is being made is to stop
+ * @dom: the domain
+ * @alone: no other device is in its group, as of the last change
+ * @direct: firmware needs fixed addresses, as of the last request for dac
+ * @locked_down: the kernel is, as of the last request for dac
  * @managed: the bound driver brings its own domain
  * @deferred: part of the policy waits until the driver has set its masks
- * @settle: looks whether it has; holds a reference while it is queued
+ * @refill: space that a lease gave up is to be held again
+ * @settle: sees to both; holds a reference while it is queued
+ * @free: gives held space back; holds a reference while it is queued
  * @settled: when to believe that the masks are final, in jiffies
  * @generation: grows with changes and binds, never 0
  * @want: setting asked for, by sysfs or a lease
@@ -196,17 +259,27 @@ struct iovp_watch {
  */
 struct iovp_dev {
 	struct list_head node;
+	u64 order;
 	struct kref ref;
 	struct pci_dev *pdev;
 	u32 bdf;
 	struct iovp_watch watch;
+	struct mutex change;	/* taken outside @lock */
+	unsigned int change_noio;
 	struct mutex lock;	/* protects all below */
 	unsigned int noio;
 	bool gone;
 	enum iovp_phase phase;
+	u32 epoch;
+	struct iovp_domain dom;
+	bool alone;
+	bool direct;
+	bool locked_down;
 	bool managed;
 	bool deferred;
+	bool refill;
 	struct delayed_work settle;
+	struct work_struct free;
 	unsigned long settled;
 	u32 generation;
 	struct iovp_setting want;
@@ -221,6 +294,7 @@ struct iovp_dev {
 
 /* main.c */
 extern struct workqueue_struct *iovp_wq;
+extern bool iovp_asleep;
 extern wait_queue_head_t iovp_waiters;	/* for records and ends of leases */
 
 /* device.c: which devices there are, and where they are in their lives */
@@ -229,11 +303,18 @@ void iovp_devices_exit(void);
 struct iovp_dev *iovp_dev_get(struct device *dev);
 struct iovp_dev *iovp_dev_get_bdf(u32 bdf);
 void iovp_dev_put(struct iovp_dev *d);
-void iovp_end_leases(u32 cause);
+void iovp_for_each(void (*fn)(struct iovp_dev *d, u32 cause), u32 cause);
 
-static inline struct device *iovp_device(struct iovp_dev *d)
+static inline struct device *iovp_device(const struct iovp_dev *d)
 {
 	return &d->pdev->dev;
+}
+
+/* Makes the change that is being made stop. The device is locked. */
+static inline void iovp_stop_change(struct iovp_dev *d)
+{
+	lockdep_assert_held(&d->lock);
+	d->epoch++;
 }
 
 /*
@@ -256,11 +337,21 @@ static inline void iovp_unlock(struct iovp_dev *d)
 	memalloc_noio_restore(noio);
 }
 
-/* Is the domain certain to stay while the lock is held? */
-static inline bool iovp_domain_stays(struct iovp_dev *d)
-{
-	return (d->phase == IOVP_BINDING || d->phase == IOVP_BOUND) && !d->managed;
-}
+/* off.c: the switch that ends everything */
+bool iovp_is_off(void);
+
+/* remember.c: devices that went and may come back */
+void iovp_remember(const struct iovp_dev *d);
+u8 iovp_recall(struct iovp_dev *d);
+void iovp_remember_no_caps(void);
+void iovp_remember_exit(void);
+
+/* domain.c: the DMA domain of a device */
+bool iovp_domain_stays(const struct iovp_dev *d);
+bool iovp_domain_attached(const struct iovp_dev *d);
+void iovp_domain_capture(struct iovp_dev *d);
+struct iova_domain *iovp_space(const struct iovp_dev *d);
+void iovp_group_look(struct iovp_dev *d, bool dac);
 
 /* policy.c: what settings mean */
 int iovp_refusal_errno(enum iova_policy_refusal refusal);
@@ -280,39 +371,50 @@ void iovp_comm(char *comm, const struct iovp_who *who);
 int iovp_print_who(char *buf, size_t size, const struct iovp_who *who);
 
 /* check.c: what can be had */
-u32 iovp_usable(struct iovp_dev *d);
+u32 iovp_usable(const struct iovp_dev *d);
 enum iova_policy_refusal iovp_check_early(struct iovp_dev *d,
 					  const struct iovp_setting *s,
 					  const struct iovp_target *t);
 enum iova_policy_refusal iovp_check(struct iovp_dev *d,
 				    const struct iovp_target *t, u32 *mechanisms);
 bool iovp_masks_known(struct iovp_dev *d);
-u64 iovp_top(struct iovp_dev *d);
+bool iovp_locked_down(void);
 bool iovp_allowed(void);
 
 /* apply.c: making it so */
+#define IOVP_MECHANISMS	4
+extern const struct iovp_mechanism *const iovp_mechanisms[IOVP_MECHANISMS];
+void iovp_apply_now(struct iovp_dev *d, const struct iovp_target *t, u32 mechanisms);
 enum iova_policy_refusal iovp_apply(struct iovp_dev *d,
 				    const struct iovp_target *t, u32 mechanisms);
 void iovp_restore(struct iovp_dev *d);
+
+/* change.c: another setting, another driver */
+void iovp_change_begin(struct iovp_dev *d, bool dac);
+void iovp_change_end(struct iovp_dev *d);
 void iovp_settle_work(struct work_struct *work);
-enum iova_policy_refusal iovp_revert(struct iovp_dev *d);
+void iovp_settle(struct iovp_dev *d, unsigned long delay);
 void iovp_enforce(struct iovp_dev *d);
-int iovp_switch(struct iovp_dev *d, const struct iovp_setting *want, u8 cap,
+int iovp_switch(struct iovp_dev *d, const struct iovp_setting *want,
 		const struct iovp_who *who, u32 cause,
 		enum iova_policy_refusal *refusal);
+int iovp_set_cap(struct iovp_dev *d, u8 cap, const struct iovp_who *who, u32 cause);
 void iovp_next_generation(struct iovp_dev *d);
 
 /* space.c: the allocator of a domain */
-struct iova_domain *iovp_space(struct iovp_dev *d);
-bool iovp_space_is_vtds(struct iovp_dev *d);
+bool iovp_space_proved(struct iova_domain *space);
 void iovp_space_rewind(struct iova_domain *space);
 bool iovp_space_reaches(struct iova_domain *space, u64 limit, u64 least);
 int iovp_flush(struct iovp_dev *d, u32 flags);
 
 /* fill.c: holding address space */
-int iovp_fill_take(struct iovp_fill *fill, struct iova_domain *space, u64 first,
-		   u64 last);
-void iovp_fill_release(struct iovp_fill *fill);
+enum iova_policy_refusal iovp_fill_finish(struct iovp_dev *d);
+int iovp_fill_more(struct iovp_dev *d);
+void iovp_fill_free_later(struct iovp_dev *d);
+void iovp_fill_let_go(struct iovp_dev *d);
+void iovp_fill_free(struct iovp_dev *d);
+void iovp_fill_free_work(struct work_struct *work);
+u64 iovp_held(const struct iovp_dev *d);
 
 /* list.c */
 u8 iovp_listed(struct pci_dev *pdev);
@@ -321,9 +423,9 @@ u8 iovp_listed(struct pci_dev *pdev);
 extern const struct attribute_group iovp_group;
 
 /* lease.c: policies on trial */
-struct iovp_lease *iovp_lease_begin(struct list_head *leases, struct iovp_dev *d,
-				    const struct iovp_setting *want, u32 ms,
-				    enum iova_policy_refusal *refusal);
+int iovp_lease_begin(struct iovp_lease *lease, const struct iovp_setting *want,
+		     u32 ms, enum iova_policy_refusal *refusal);
+struct iovp_lease *iovp_lease_new(struct iovp_dev *d);
 void iovp_lease_end(struct iovp_dev *d, u32 cause, bool quarantine,
 		    const struct iova_policy_evidence *evidence);
 int iovp_lease_explain(struct iovp_lease *lease,
@@ -335,7 +437,7 @@ void iovp_lease_free(struct iovp_lease *lease);
 
 /**
  * struct iovp_file - an open /dev/iova_policy
- * @lock: protects all of it; taken outside a device's lock
+ * @lock: protects all of it, never for long; taken outside a device's lock
  * @leases: of this file, open or ended
  * @seq: of the next record to read
  */
@@ -376,7 +478,6 @@ void iovp_watch(struct iovp_dev *d);
 void iovp_unwatch(struct iovp_dev *d);
 void iovp_fault_work(struct work_struct *work);
 void iovp_fault_get(void);
-void iovp_fault_hold(void);
 void iovp_fault_put(void);
 void iovp_fault_exit(void);
 

@@ -3,8 +3,9 @@
  * iova_policy: leases, policies on trial
  *
  * An open lease is known to its device, and its file keeps it until it closes,
- * so that the holder can learn how it ended. It ends under the device's lock,
- * whoever ends it: holder, timer, fault, unbinding, removal, suspend.
+ * so that the holder can learn how it ended. It ends under the device's lock and
+ * waits for no change, also not for the one that stages it: by its holder, timer,
+ * fault, unbinding, removal, suspend, or the switch that ends all.
  */
 
 #include <linux/atomic.h>
@@ -52,65 +53,72 @@ void iovp_lease_renew(struct iovp_lease *lease, u32 ms)
 	hrtimer_start(&lease->timer, lease->expires, HRTIMER_MODE_ABS_HARD);
 }
 
-static struct iovp_lease *iovp_lease_new(struct iovp_dev *d)
+/* A lease that is still to begin. The caller puts it into the list of its file. */
+struct iovp_lease *iovp_lease_new(struct iovp_dev *d)
 {
 	struct iovp_lease *lease = kzalloc(sizeof(*lease), GFP_KERNEL);
 
 	if (!lease)
 		return NULL;
 	kref_get(&d->ref);
-	iovp_fault_hold();
+	iovp_fault_get();
 	lease->dev = d;
 	lease->cookie = atomic64_inc_return(&iovp_last_cookie);
+	lease->state = IOVA_POLICY_L_ENDED;
+	lease->staging = true;
+	lease->told = true;
 	INIT_WORK(&lease->expiry, iovp_lease_expired);
 	iovp_hrtimer_setup(&lease->timer, iovp_lease_due);
+	return lease;
+}
+
+static void iovp_lease_remember(struct iovp_lease *lease, struct iovp_dev *d)
+{
 	lease->before = d->want;
 	lease->before_origin = d->origin;
-	return lease;
+	lease->before_target = d->force.target;
+	lease->before_mechanisms = d->force.mechanisms;
+	lease->before_refused = d->refused;
 }
 
 /**
  * iovp_lease_begin - put a policy in force, on trial
- * @leases: list of the file that holds it
- * @d: device, locked, its driver bound
+ * @lease: a new one; its device is in a change and locked, its driver bound
  * @want: the policy
  * @ms: for how long
  * @refusal: why not
  *
- * Timer and guard are there before the policy is.
+ * Timer and guard are there before the policy is. The device may be unlocked
+ * meanwhile, and the lease end.
  *
- * Return: the lease, or an error pointer. A lease of which nothing came is in
- * the list too, as one that has ended.
+ * Return: 0, or a negative errno, and then the lease has not begun.
  */
-struct iovp_lease *iovp_lease_begin(struct list_head *leases, struct iovp_dev *d,
-				    const struct iovp_setting *want, u32 ms,
-				    enum iova_policy_refusal *refusal)
+int iovp_lease_begin(struct iovp_lease *lease, const struct iovp_setting *want,
+		     u32 ms, enum iova_policy_refusal *refusal)
 {
-	struct iovp_lease *lease = iovp_lease_new(d);
+	struct iovp_dev *d = lease->dev;
 	struct iovp_who who;
 	int ret;
 
-	if (!lease)
-		return ERR_PTR(-ENOMEM);
-	list_add_tail(&lease->node, leases);
-	lease->staging = true;
+	iovp_lease_remember(lease, d);
+	lease->state = IOVA_POLICY_L_OPEN;
+	lease->told = false;
 	d->lease = lease;
 	iovp_watch(d);
 	iovp_lease_renew(lease, ms);
 	iovp_who_now(&who, IOVP_BY_LEASE);
-	ret = iovp_switch(d, want, d->cap, &who, IOVA_POLICY_C_STAGE, refusal);
-	lease->staging = false;
-	if (!ret)
-		return lease;
+	ret = iovp_switch(d, want, &who, IOVA_POLICY_C_STAGE, refusal);
+	if (!ret || lease->state != IOVA_POLICY_L_OPEN)
+		return 0;
 	d->lease = NULL;
 	iovp_unwatch(d);
 	hrtimer_try_to_cancel(&lease->timer);
 	lease->state = IOVA_POLICY_L_ENDED;
 	lease->told = true;
-	return ERR_PTR(ret);
+	return ret;
 }
 
-/* Whoever ends a lease by an ioctl or close() is there; else it was the kernel. */
+/* An ioctl or close() is of a task; all else is the kernel's. */
 static void iovp_lease_ender(struct iovp_dev *d, u32 cause, struct iovp_who *who)
 {
 	switch (cause) {
@@ -131,10 +139,30 @@ static void iovp_quarantine(struct iovp_dev *d, struct iovp_lease *lease, u32 ca
 	if (evidence)
 		d->evidence = *evidence;
 	/* What a device has shown that it can't do is nothing to go back to. */
-	if (lease->before.kind == IOVA_POLICY_DAC) {
-		memset(&lease->before, 0, sizeof(lease->before));
-		iovp_who_kernel(&lease->before_origin);
+	if (lease->before.kind != IOVA_POLICY_DAC)
+		return;
+	memset(&lease->before, 0, sizeof(lease->before));
+	iovp_who_kernel(&lease->before_origin);
+	iovp_target(&lease->before_target, &lease->before, d->cap);
+	lease->before_refused = iovp_check(d, &lease->before_target,
+					   &lease->before_mechanisms);
+	if (lease->before_refused) {
+		memset(&lease->before_target, 0, sizeof(lease->before_target));
+		lease->before_mechanisms = 0;
 	}
+}
+
+/* What was in force before is again, at once; space that it held follows. */
+static void iovp_lease_revert(struct iovp_dev *d, struct iovp_lease *lease)
+{
+	iovp_apply_now(d, &lease->before_target, lease->before_mechanisms);
+	d->refused = lease->before_refused;
+	if (lease->before_mechanisms & IOVA_POLICY_M_FILL) {
+		d->deferred = true;
+		d->refill = true;
+		iovp_settle(d, 0);
+	}
+	iovp_fill_free_later(d);
 }
 
 /**
@@ -159,6 +187,7 @@ void iovp_lease_end(struct iovp_dev *d, u32 cause, bool quarantine,
 	if (quarantine)
 		iovp_quarantine(d, lease, cause, evidence);
 	iovp_lease_ender(d, cause, &who);
+	iovp_stop_change(d);
 	d->lease = NULL;
 	iovp_unwatch(d);
 	d->want = lease->before;
@@ -167,7 +196,7 @@ void iovp_lease_end(struct iovp_dev *d, u32 cause, bool quarantine,
 	lease->state = IOVA_POLICY_L_ENDED;
 	iovp_next_generation(d);
 	if (d->phase == IOVP_BOUND) {
-		iovp_revert(d);
+		iovp_lease_revert(d, lease);
 		iovp_log_change(d, cause, IOVA_POLICY_OK, &from,
 				&d->force.target, &who, evidence);
 	}
@@ -218,7 +247,7 @@ void iovp_lease_keep(struct iovp_lease *lease)
 			&d->force.target, &d->force.target, &who, NULL);
 }
 
-/* Its file closes, or has no more use for it. */
+/* Its file closes, or has no more use for it, and has taken it off its list. */
 void iovp_lease_free(struct iovp_lease *lease)
 {
 	struct iovp_dev *d = lease->dev;
@@ -229,7 +258,6 @@ void iovp_lease_free(struct iovp_lease *lease)
 	iovp_unlock(d);
 	hrtimer_cancel(&lease->timer);
 	cancel_work_sync(&lease->expiry);
-	list_del(&lease->node);
 	iovp_fault_put();
 	iovp_dev_put(d);
 	kfree(lease);

@@ -20,12 +20,33 @@
 
 struct workqueue_struct *iovp_wq;
 DECLARE_WAIT_QUEUE_HEAD(iovp_waiters);
+bool iovp_asleep;	/* about to sleep, or not awake again yet: no lease begins */
 
-/* A device that sleeps can't be watched, and what wakes it writes it anew. */
+static void iovp_lease_suspend(struct iovp_dev *d, u32 cause)
+{
+	iovp_lock(d);
+	iovp_lease_end(d, cause, false, NULL);
+	iovp_unlock(d);
+}
+
+/*
+ * A device that sleeps can't be watched, and what wakes it writes it anew. A lease
+ * that begins meanwhile has looked at the flag with its device locked: either it
+ * saw it, or it is ended here.
+ */
 static int iovp_pm_notify(struct notifier_block *nb, unsigned long event, void *data)
 {
-	if (event == PM_SUSPEND_PREPARE || event == PM_HIBERNATION_PREPARE)
-		iovp_end_leases(IOVA_POLICY_C_SUSPEND);
+	switch (event) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+		WRITE_ONCE(iovp_asleep, true);
+		iovp_for_each(iovp_lease_suspend, IOVA_POLICY_C_SUSPEND);
+		break;
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+		WRITE_ONCE(iovp_asleep, false);
+		break;
+	}
 	return NOTIFY_OK;
 }
 
@@ -78,6 +99,7 @@ static void __exit iovp_exit(void)
 	iovp_devices_exit();
 	destroy_workqueue(iovp_wq);
 	iovp_announce_exit();
+	iovp_remember_exit();
 }
 
 module_init(iovp_init);
@@ -85,4 +107,4 @@ module_exit(iovp_exit);
 
 MODULE_DESCRIPTION("Per-device policies for I/O virtual addresses");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("1.0");
+MODULE_VERSION("1.1");

@@ -28,6 +28,7 @@ int iovp_refusal_errno(enum iova_policy_refusal refusal)
 	case IOVA_POLICY_R_QUARANTINED:
 	case IOVA_POLICY_R_CAPPED:
 	case IOVA_POLICY_R_LOCKDOWN:
+	case IOVA_POLICY_R_OFF:
 		return -EPERM;
 	case IOVA_POLICY_R_WIDTH:
 		return -ERANGE;

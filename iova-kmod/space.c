@@ -4,7 +4,7 @@
  *
  * struct iova_domain is in a public header; where a domain keeps it is not. It
  * is looked for at the one place where this kernel's drivers/iommu/dma-iommu.c
- * would have it, and believed only if its content proves it.
+ * would have it (domain.c), and believed only if its content proves it.
  */
 
 #include <linux/delay.h>
@@ -18,7 +18,11 @@
 /* A flush queue is emptied at least this often (IOVA_DEFAULT_FQ_TIMEOUT). */
 #define IOVP_QUEUE_MS	10
 
-static bool iovp_space_proved(struct iova_domain *space)
+/**
+ * iovp_space_proved - is it an allocator, by its content?
+ * @space: where one would be
+ */
+bool iovp_space_proved(struct iova_domain *space)
 {
 	struct iova_domain *copy = kmalloc(sizeof(*copy), GFP_KERNEL);
 	bool proved;
@@ -35,39 +39,6 @@ static bool iovp_space_proved(struct iova_domain *space)
 		 copy->rbroot.rb_node && copy->cached_node && copy->cached32_node;
 	kfree(copy);
 	return proved;
-}
-
-/**
- * iovp_space - the allocator of a device's domain
- * @d: device, locked; NULL is the answer unless its domain is certain to stay
- *
- * Return: the allocator, or NULL if there is none or it can't be recognized.
- */
-struct iova_domain *iovp_space(struct iovp_dev *d)
-{
-	struct iommu_domain *domain;
-	struct iova_domain *space;
-	void *cookie;
-
-	if (!iovp_domain_stays(d))
-		return NULL;
-	domain = iommu_get_domain_for_dev(iovp_device(d));
-	if (!domain || !iovp_domain_is_dma(domain))
-		return NULL;
-	cookie = iovp_cookie(domain);
-	space = cookie ? cookie + IOVP_IOVAD_OFFSET : iovp_vtd_space(domain);
-	return space && iovp_space_proved(space) ? space : NULL;
-}
-
-/* Is it an allocator of VT-d's own, which knows nothing of bus_dma_limit? */
-bool iovp_space_is_vtds(struct iovp_dev *d)
-{
-	struct iommu_domain *domain;
-
-	if (!iovp_domain_stays(d))
-		return false;
-	domain = iommu_get_domain_for_dev(iovp_device(d));
-	return domain && iovp_domain_is_dma(domain) && iovp_vtd_space(domain);
 }
 
 /**
@@ -159,7 +130,7 @@ static void iovp_space_flush(struct iova_domain *space)
 
 /**
  * iovp_flush - drain what a device's domain keeps for later
- * @d: device, locked
+ * @d: device, in a change, not locked
  * @flags: IOVA_POLICY_F_RCACHE, IOVA_POLICY_F_QUEUE
  *
  * What sits in a flush queue is gone after two runs of its timer: one frees
@@ -171,15 +142,17 @@ static void iovp_space_flush(struct iova_domain *space)
  */
 int iovp_flush(struct iovp_dev *d, u32 flags)
 {
-	struct iova_domain *space = iovp_space(d);
+	struct iova_domain *space;
 
+	iovp_lock(d);
+	space = iovp_domain_attached(d) ? iovp_space(d) : NULL;
+	iovp_unlock(d);
 	if (!space)
 		return -EOPNOTSUPP;
 	if (flags & IOVA_POLICY_F_QUEUE)
 		msleep(2 * IOVP_QUEUE_MS);
 	if (flags & IOVA_POLICY_F_RCACHE)
 		iovp_space_flush(space);
-	if (d->force.low.space)
-		iovp_fill_take(&d->force.low, space, 0, U32_MAX);
+	iovp_fill_more(d);
 	return 0;
 }

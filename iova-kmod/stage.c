@@ -50,30 +50,8 @@ static int iovp_stage_dry(struct iovp_dev *d, const struct iovp_setting *want,
 	return iovp_refusal_errno(refusal);
 }
 
-static int iovp_stage_real(struct iovp_file *file, struct iovp_dev *d,
-			   const struct iovp_setting *want,
-			   struct iova_policy_stage *stage)
-{
-	enum iova_policy_refusal refusal = IOVA_POLICY_OK;
-	struct iovp_lease *lease;
-
-	lease = iovp_lease_begin(&file->leases, d, want, stage->lease_ms, &refusal);
-	stage->refusal = refusal;
-	if (IS_ERR(lease))
-		return PTR_ERR(lease);
-	if (stage->flags & IOVA_POLICY_F_FLUSH)
-		iovp_flush(d, IOVA_POLICY_F_RCACHE | IOVA_POLICY_F_QUEUE);
-	stage->cookie = lease->cookie;
-	stage->generation = d->generation;
-	stage->limit = d->force.target.limit;
-	stage->held = d->force.low.bytes;
-	stage->mechanisms = d->force.mechanisms;
-	return 0;
-}
-
-static int iovp_stage_locked(struct iovp_file *file, struct iovp_dev *d,
-			     const struct iovp_setting *want,
-			     struct iova_policy_stage *stage)
+/* May a lease begin, or be asked about? */
+static int iovp_stage_allowed(struct iovp_dev *d, struct iova_policy_stage *stage)
 {
 	if (d->gone)
 		return -ENODEV;
@@ -85,49 +63,138 @@ static int iovp_stage_locked(struct iovp_file *file, struct iovp_dev *d,
 		stage->refusal = IOVA_POLICY_R_UNBOUND;
 		return -EOPNOTSUPP;
 	}
-	if (stage->flags & IOVA_POLICY_F_DRY_RUN)
-		return iovp_stage_dry(d, want, stage);
-	return iovp_stage_real(file, d, want, stage);
+	return 0;
+}
+
+static int iovp_stage_dry_run(struct iovp_dev *d, const struct iovp_setting *want,
+			      struct iova_policy_stage *stage)
+{
+	int ret;
+
+	iovp_change_begin(d, want->kind == IOVA_POLICY_DAC);
+	iovp_lock(d);
+	ret = iovp_stage_allowed(d, stage);
+	if (!ret)
+		ret = iovp_stage_dry(d, want, stage);
+	iovp_unlock(d);
+	iovp_change_end(d);
+	return ret;
+}
+
+static int iovp_stage_begin(struct iovp_lease *lease, const struct iovp_setting *want,
+			    struct iova_policy_stage *stage)
+{
+	enum iova_policy_refusal refusal = IOVA_POLICY_OK;
+	struct iovp_dev *d = lease->dev;
+	int ret;
+
+	iovp_lock(d);
+	ret = iovp_stage_allowed(d, stage);
+	/* The system is about to sleep, and what ends leases then has passed. */
+	if (!ret && READ_ONCE(iovp_asleep))
+		ret = -EBUSY;
+	if (!ret) {
+		ret = iovp_lease_begin(lease, want, stage->lease_ms, &refusal);
+		stage->refusal = refusal;
+	}
+	iovp_unlock(d);
+	return ret;
+}
+
+static void iovp_stage_answer(struct iovp_lease *lease,
+			      struct iova_policy_stage *stage)
+{
+	struct iovp_dev *d = lease->dev;
+
+	iovp_lock(d);
+	stage->cookie = lease->cookie;
+	stage->generation = d->generation;
+	stage->limit = d->force.target.limit;
+	stage->held = iovp_held(d);
+	stage->mechanisms = d->force.mechanisms;
+	iovp_unlock(d);
+}
+
+static int iovp_stage_lease(struct iovp_lease *lease, const struct iovp_setting *want,
+			    struct iova_policy_stage *stage)
+{
+	struct iovp_dev *d = lease->dev;
+	int ret;
+
+	/* Waiting for a change that may last for seconds would be of no use. */
+	iovp_lock(d);
+	ret = iovp_stage_allowed(d, stage);
+	iovp_unlock(d);
+	if (ret)
+		return ret;
+	iovp_change_begin(d, want->kind == IOVA_POLICY_DAC);
+	ret = iovp_stage_begin(lease, want, stage);
+	if (!ret && stage->flags & IOVA_POLICY_F_FLUSH)
+		iovp_flush(d, IOVA_POLICY_F_RCACHE | IOVA_POLICY_F_QUEUE);
+	if (!ret)
+		iovp_stage_answer(lease, stage);
+	iovp_change_end(d);
+	return ret;
 }
 
 /* Leases of the same device that this file need not hear of any more. */
 static void iovp_forget_ended(struct iovp_file *file, u32 bdf)
 {
 	struct iovp_lease *lease, *next;
+	LIST_HEAD(ended);
 
+	mutex_lock(&file->lock);
 	list_for_each_entry_safe(lease, next, &file->leases, node)
-		if (lease->dev->bdf == bdf && lease->state != IOVA_POLICY_L_OPEN)
-			iovp_lease_free(lease);
+		if (lease->dev->bdf == bdf && !lease->staging &&
+		    READ_ONCE(lease->state) != IOVA_POLICY_L_OPEN)
+			list_move(&lease->node, &ended);
+	mutex_unlock(&file->lock);
+	list_for_each_entry_safe(lease, next, &ended, node)
+		iovp_lease_free(lease);
 }
 
-static int iovp_stage_dev(struct iovp_file *file, const struct iovp_setting *want,
-			  struct iova_policy_stage *stage)
+static void iovp_lease_drop(struct iovp_file *file, struct iovp_lease *lease)
 {
-	struct iovp_dev *d = iovp_dev_get_bdf(stage->bdf);
-	bool dry = stage->flags & IOVA_POLICY_F_DRY_RUN;
+	mutex_lock(&file->lock);
+	list_del(&lease->node);
+	mutex_unlock(&file->lock);
+	iovp_lease_free(lease);
+}
+
+static int iovp_stage_real(struct iovp_file *file, struct iovp_dev *d,
+			   const struct iovp_setting *want,
+			   struct iova_policy_stage *stage, void __user *arg)
+{
+	struct iovp_lease *lease;
 	int ret;
 
-	if (!d)
-		return -ENODEV;
 	iovp_forget_ended(file, stage->bdf);
-	if (!dry)
-		iovp_fault_get();
-	iovp_lock(d);
-	ret = iovp_stage_locked(file, d, want, stage);
-	iovp_unlock(d);
-	if (!dry)
-		iovp_fault_put();
-	/* One of which nothing came. */
-	if (ret)
-		iovp_forget_ended(file, stage->bdf);
-	iovp_dev_put(d);
-	return ret;
+	lease = iovp_lease_new(d);
+	if (!lease)
+		return -ENOMEM;
+	mutex_lock(&file->lock);
+	list_add_tail(&lease->node, &file->leases);
+	mutex_unlock(&file->lock);
+	ret = iovp_stage_lease(lease, want, stage);
+	/* One that the caller does not hear of could not be ended either. */
+	if (iovp_arg_put(arg, stage, sizeof(*stage)))
+		ret = -EFAULT;
+	if (ret) {
+		iovp_lease_drop(file, lease);
+		return ret;
+	}
+	/* From here on another thread may take it off the list. */
+	mutex_lock(&file->lock);
+	lease->staging = false;
+	mutex_unlock(&file->lock);
+	return 0;
 }
 
 long iovp_stage(struct iovp_file *file, void __user *arg)
 {
 	struct iova_policy_stage stage;
 	struct iovp_setting want;
+	struct iovp_dev *d;
 	int ret = iovp_arg_get(&stage, sizeof(stage), arg,
 			       IOVA_POLICY_F_DRY_RUN | IOVA_POLICY_F_FLUSH |
 			       IOVA_POLICY_F_WHOLE);
@@ -144,14 +211,16 @@ long iovp_stage(struct iovp_file *file, void __user *arg)
 	stage.held = 0;
 	stage.mechanisms = 0;
 	stage.refusal = IOVA_POLICY_OK;
-	mutex_lock(&file->lock);
-	ret = iovp_stage_dev(file, &want, &stage);
-	if (iovp_arg_put(arg, &stage, sizeof(stage))) {
-		/* Nobody knows of it, so nobody could end it. */
-		if (!ret && stage.cookie)
-			iovp_lease_free(iovp_lease_find(file, stage.cookie));
-		ret = -EFAULT;
+	d = iovp_dev_get_bdf(stage.bdf);
+	if (!d)
+		return -ENODEV;
+	if (stage.flags & IOVA_POLICY_F_DRY_RUN) {
+		ret = iovp_stage_dry_run(d, &want, &stage);
+		if (iovp_arg_put(arg, &stage, sizeof(stage)))
+			ret = -EFAULT;
+	} else {
+		ret = iovp_stage_real(file, d, &want, &stage, arg);
 	}
-	mutex_unlock(&file->lock);
+	iovp_dev_put(d);
 	return ret;
 }

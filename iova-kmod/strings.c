@@ -29,6 +29,8 @@ static const char * const iovp_refusals[] = {
 	[IOVA_POLICY_R_NO_LOW_SPACE] = "no-low-space",
 	[IOVA_POLICY_R_HELD] = "held",
 	[IOVA_POLICY_R_WIDTH] = "width",
+	[IOVA_POLICY_R_OFF] = "off",
+	[IOVA_POLICY_R_ENCRYPTED] = "encrypted",
 };
 
 static const char * const iovp_causes[] = {
@@ -49,6 +51,8 @@ static const char * const iovp_causes[] = {
 	[IOVA_POLICY_C_RELEASED] = "released",
 	[IOVA_POLICY_C_REFUSED] = "refused",
 	[IOVA_POLICY_C_LIST] = "list",
+	[IOVA_POLICY_C_OFF] = "off",
+	[IOVA_POLICY_C_RETURNED] = "returned",
 };
 
 static const char * const iovp_relations[] = {

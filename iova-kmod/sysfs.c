@@ -6,7 +6,6 @@
  * Documentation/ABI/testing/sysfs-bus-pci-devices-iova_policy.
  */
 
-#include <linux/bitops.h>
 #include <linux/dma-mapping.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
@@ -30,7 +29,7 @@ static void iovp_close(struct iovp_dev *d)
 	iovp_dev_put(d);
 }
 
-/* The same for a writer: allowed, and alone. */
+/* The same for a writer: allowed, and without a lease. */
 static struct iovp_dev *iovp_open_write(struct device *dev)
 {
 	struct iovp_dev *d;
@@ -43,6 +42,29 @@ static struct iovp_dev *iovp_open_write(struct device *dev)
 	if (!d->lease)
 		return d;
 	iovp_close(d);
+	return ERR_PTR(-EBUSY);
+}
+
+static void iovp_close_change(struct iovp_dev *d)
+{
+	iovp_unlock(d);
+	iovp_change_end(d);
+	iovp_dev_put(d);
+}
+
+/* The same for a change, which may have to wait for another one. */
+static struct iovp_dev *iovp_open_change(struct device *dev, bool dac)
+{
+	struct iovp_dev *d = iovp_open_write(dev);
+
+	if (IS_ERR(d))
+		return d;
+	iovp_unlock(d);
+	iovp_change_begin(d, dac);
+	iovp_lock(d);
+	if (!d->gone && !d->lease)
+		return d;
+	iovp_close_change(d);
 	return ERR_PTR(-EBUSY);
 }
 
@@ -70,12 +92,12 @@ static ssize_t policy_store(struct device *dev, struct device_attribute *attr,
 
 	if (ret)
 		return ret;
-	d = iovp_open_write(dev);
+	d = iovp_open_change(dev, want.kind == IOVA_POLICY_DAC);
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	iovp_who_now(&who, IOVP_BY_SYSFS);
-	ret = iovp_switch(d, &want, d->cap, &who, IOVA_POLICY_C_SYSFS, &refusal);
-	iovp_close(d);
+	ret = iovp_switch(d, &want, &who, IOVA_POLICY_C_SYSFS, &refusal);
+	iovp_close_change(d);
 	return ret ? ret : count;
 }
 static DEVICE_ATTR_RW(policy);
@@ -95,7 +117,6 @@ static ssize_t cap_show(struct device *dev, struct device_attribute *attr, char 
 /* A cap only ever narrows: whoever may write it protects, and can't open. */
 static int iovp_cap(struct iovp_dev *d, u8 cap)
 {
-	enum iova_policy_refusal refusal;
 	struct iovp_who who;
 
 	if (cap == d->cap)
@@ -105,7 +126,7 @@ static int iovp_cap(struct iovp_dev *d, u8 cap)
 	if (cap < IOVP_CAP_MIN || cap > IOVP_CAP_MAX)
 		return -ERANGE;
 	iovp_who_now(&who, IOVP_BY_SYSFS);
-	return iovp_switch(d, &d->want, cap, &who, IOVA_POLICY_C_CAP, &refusal);
+	return iovp_set_cap(d, cap, &who, IOVA_POLICY_C_CAP);
 }
 
 static ssize_t cap_store(struct device *dev, struct device_attribute *attr,
@@ -117,11 +138,11 @@ static ssize_t cap_store(struct device *dev, struct device_attribute *attr,
 
 	if (ret)
 		return ret;
-	d = iovp_open_write(dev);
+	d = iovp_open_change(dev, false);
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	ret = iovp_cap(d, cap);
-	iovp_close(d);
+	iovp_close_change(d);
 	return ret ? ret : count;
 }
 static DEVICE_ATTR_RW(cap);
@@ -207,20 +228,21 @@ static DEVICE_ATTR_RO(origin);
 static ssize_t mechanisms_show(struct device *dev, struct device_attribute *attr,
 			       char *buf)
 {
-	static const char * const names[] = {
-		"flag", "limit", "fill", "mask", "flush",
-	};
 	struct iovp_dev *d = iovp_open(dev);
-	unsigned long usable;
 	unsigned int i;
+	u32 usable;
 	int n = 0;
 
 	if (!d)
 		return -ENODEV;
 	usable = iovp_usable(d);
 	iovp_close(d);
-	for_each_set_bit(i, &usable, ARRAY_SIZE(names))
-		n += sysfs_emit_at(buf, n, n ? " %s" : "%s", names[i]);
+	for (i = 0; i < IOVP_MECHANISMS; i++)
+		if (usable & iovp_mechanisms[i]->bit)
+			n += sysfs_emit_at(buf, n, n ? " %s" : "%s",
+					   iovp_mechanisms[i]->name);
+	if (usable & IOVA_POLICY_M_FLUSH)
+		n += sysfs_emit_at(buf, n, n ? " flush" : "flush");
 	return n + sysfs_emit_at(buf, n, "\n");
 }
 static DEVICE_ATTR_RO(mechanisms);
@@ -247,7 +269,7 @@ static ssize_t held_show(struct device *dev, struct device_attribute *attr,
 
 	if (!d)
 		return -ENODEV;
-	n = sysfs_emit(buf, "%llu\n", d->force.low.bytes);
+	n = sysfs_emit(buf, "%llu\n", iovp_held(d));
 	iovp_close(d);
 	return n;
 }

@@ -4,7 +4,7 @@
 //! request code with this file.
 
 /// Major version of the ABI: another one is another interface.
-pub const ABI_MAJOR: u16 = 1;
+pub const ABI_MAJOR: u16 = 2;
 /// Minor version: what is added is behind `argsz` and feature bits.
 pub const ABI_MINOR: u16 = 0;
 
@@ -72,6 +72,10 @@ pub mod refusal {
     pub const HELD: u32 = 17;
     /// Width out of range for the kind.
     pub const WIDTH: u32 = 18;
+    /// The module's parameter `off` is set.
+    pub const OFF: u32 = 19;
+    /// A limit would decrypt coherent memory (SME).
+    pub const ENCRYPTED: u32 = 20;
 }
 
 /// `enum iova_policy_cause`.
@@ -110,6 +114,10 @@ pub mod cause {
     pub const REFUSED: u32 = 16;
     /// Cap of the module's own list.
     pub const LIST: u32 = 17;
+    /// The module's parameter `off` ended all.
+    pub const OFF: u32 = 18;
+    /// The device came back: its cap of before.
+    pub const RETURNED: u32 = 19;
 }
 
 /// `enum iova_policy_relation`.
@@ -323,9 +331,12 @@ pub struct Record {
     pub evidence: Evidence,
 }
 
-/// `_IOWR('=', nr, T)` of `include/uapi/asm-generic/ioctl.h`, the encoding of x86, arm64 and riscv.
+/// `IOVA_POLICY_MAGIC`.
+pub const MAGIC: u32 = 0xda;
+
+/// `_IOWR(IOVA_POLICY_MAGIC, nr, T)` of `include/uapi/asm-generic/ioctl.h`, the encoding of x86, arm64 and riscv.
 const fn iowr<T>(nr: u32) -> u32 {
-    3 << 30 | (size_of::<T>() as u32) << 16 | (b'=' as u32) << 8 | nr
+    3 << 30 | (size_of::<T>() as u32) << 16 | MAGIC << 8 | nr
 }
 
 /// What this build on this kernel can do.

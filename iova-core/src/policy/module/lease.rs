@@ -202,15 +202,15 @@ mod tests {
     #[test]
     fn versions() {
         let raw = abi::Info {
-            abi_major: 1,
+            abi_major: 2,
             abi_minor: 3,
             iovad_offset: -1,
             record_size: 128,
             ..abi::Info::default()
         };
         let info = Info::new(&raw).unwrap();
-        assert_eq!((info.abi, info.iovad_offset), ((1, 3), None));
-        for bad in [abi::Info { abi_major: 2, ..raw }, abi::Info { record_size: 64, ..raw }] {
+        assert_eq!((info.abi, info.iovad_offset), ((2, 3), None));
+        for bad in [abi::Info { abi_major: 1, ..raw }, abi::Info { record_size: 64, ..raw }] {
             assert!(matches!(Info::new(&bad), Err(ModuleError::AbiMismatch(_))));
         }
     }

@@ -42,6 +42,10 @@ pub enum Cause {
     Refused,
     /// Cap of the module's own list.
     List,
+    /// The module's parameter `off` ended all.
+    Off,
+    /// The device came back: its cap of before.
+    Returned,
     /// A cause of a later module.
     Other(u32),
 }
@@ -65,6 +69,8 @@ const TABLE: &[(Cause, u32, &str, &str)] = &[
     (Cause::Released, number::RELEASED, "released", "out of quarantine"),
     (Cause::Refused, number::REFUSED, "refused", "refused"),
     (Cause::List, number::LIST, "list", "protective cap of the module's own list"),
+    (Cause::Off, number::OFF, "off", "all policies were switched off"),
+    (Cause::Returned, number::RETURNED, "returned", "protective cap of before the device was removed"),
 ];
 
 impl Cause {
@@ -126,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_number_has_its_word() {
-        for raw in 1..=number::LIST {
+        for raw in 1..=number::RETURNED {
             let cause = Cause::from_number(raw);
             assert!(!matches!(cause, Cause::Other(_)), "{raw}");
             assert_eq!((cause.number(), cause.to_string().parse()), (raw, Ok(cause)));

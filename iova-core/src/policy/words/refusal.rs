@@ -44,6 +44,10 @@ pub enum Refusal {
     Held,
     /// Width out of range for the kind.
     Width,
+    /// The module's parameter `off` is set.
+    Off,
+    /// A limit would decrypt coherent memory (SME).
+    Encrypted,
     /// A reason of a later module.
     Other(u32),
 }
@@ -172,6 +176,19 @@ const TABLE: &[(Refusal, u32, &str, &str)] = &[
         "the width can't be had: either it is out of range (cap:32 to cap:63, dac:33 to dac:57), or everything between half \
          of it and its window is reserved, as by the 64-bit windows of PCI bridges: try a wider one",
     ),
+    (
+        Refusal::Off,
+        number::OFF,
+        "off",
+        "all policies are switched off: write 0 to /sys/module/iova_policy/parameters/off to allow them again",
+    ),
+    (
+        Refusal::Encrypted,
+        number::ENCRYPTED,
+        "encrypted",
+        "memory is encrypted (SME), and a limit below the encryption bit would decrypt what the device shares with its \
+         driver: try a policy of 48 bits or more, or boot with mem_encrypt=off",
+    ),
 ];
 
 impl Refusal {
@@ -224,7 +241,7 @@ mod tests {
 
     #[test]
     fn every_number_has_its_word_and_its_sentence() {
-        for raw in 1..=number::WIDTH {
+        for raw in 1..=number::ENCRYPTED {
             let refusal = Refusal::from_number(raw).unwrap();
             assert!(!matches!(refusal, Refusal::Other(_)), "{raw}");
             assert_eq!(refusal.to_string().parse(), Ok(refusal));

@@ -1,36 +1,38 @@
-//! How long the kernel is asked to wait before it takes a policy back by itself.
+//! How long the kernel leaves a policy in force without hearing from us, and when a trial ends.
+//!
+//! On VT-d, virtio-iommu and AMD-Vi before 6.1 nothing in the kernel ends a lease at a fault (fault.c of the module): this
+//! process is the guard. So its lease is a heartbeat, renewed only after a look at faults; a process that is stopped, swapped
+//! out or starved does not look, and loses it.
 
 use std::time::{Duration, Instant};
 
-/// Our own end comes first, the kernel's is for the case that we hang.
-const MARGIN: Duration = Duration::from_secs(2);
-/// While a command runs, nobody knows for how long; this is renewed as long as we are alive.
-const OPEN_END: Duration = Duration::from_secs(60);
+/// The policy outlives the last look at faults by this, at most.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// From one look to the next.
+const LOOK: Duration = Duration::from_millis(250);
+/// The request that stages a policy may hold address space for five seconds (`IOVP_FILL_TIME`, fill.c), in which nothing is
+/// looked at. The first look follows at once.
+pub(super) const STAGING: Duration = Duration::from_secs(6);
 /// To answer a question.
 pub(super) const ANSWER: Duration = Duration::from_secs(60);
 
-/// The end of a trial and the lease up to it.
+/// The end of a trial and the heartbeat up to it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leash {
-    /// Longest lease of the module.
-    most: Duration,
     end: Option<Instant>,
-    renewal: Option<Instant>,
+    renewal: Instant,
 }
 
 impl Leash {
     /// A trial that ends at `end`, or with its command.
-    pub(super) fn new(end: Option<Instant>, most: Duration) -> Self {
-        Self { most, end, renewal: None }
+    pub(super) fn new(end: Option<Instant>, now: Instant) -> Self {
+        Self { end, renewal: now }
     }
 
-    /// The lease to ask for now; no longer than the trial may last.
-    pub(super) fn length(&mut self, now: Instant) -> Duration {
-        let wanted = self.end.map_or(OPEN_END, |end| end.saturating_duration_since(now) + MARGIN);
-        let granted = wanted.min(self.most);
-        let enough = self.end.is_some() && granted == wanted;
-        self.renewal = (!enough).then(|| now + granted / 3);
-        granted
+    /// Faults have been looked at: the lease to ask for now.
+    pub(super) fn heartbeat(&mut self, now: Instant) -> Duration {
+        self.renewal = now + LOOK;
+        HEARTBEAT
     }
 
     /// From now on it lasts until somebody has answered, and no longer.
@@ -42,8 +44,8 @@ impl Leash {
         self.end
     }
 
-    /// When to renew, if ever.
-    pub(super) fn renewal(&self) -> Option<Instant> {
+    /// When to look at faults and renew.
+    pub(super) fn renewal(&self) -> Instant {
         self.renewal
     }
 }
@@ -52,26 +54,15 @@ impl Leash {
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_hours(1);
-
     #[test]
-    fn a_trial_with_an_end_has_one_lease() {
+    fn a_lease_is_short_and_renewed_in_good_time() {
         let now = Instant::now();
-        let mut leash = Leash::new(Some(now + Duration::from_secs(600)), HOUR);
-        assert_eq!(leash.length(now), Duration::from_secs(602));
-        assert_eq!(leash.renewal(), None);
-    }
-
-    #[test]
-    fn one_that_is_longer_than_a_lease_may_be_or_has_no_end_is_renewed() {
-        let now = Instant::now();
-        let mut leash = Leash::new(Some(now + 3 * HOUR), HOUR);
-        assert_eq!((leash.length(now), leash.renewal()), (HOUR, Some(now + HOUR / 3)));
-        let later = now + 5 * HOUR / 2;
-        assert_eq!((leash.length(later), leash.renewal()), (HOUR / 2 + MARGIN, None));
-        let mut open = Leash::new(None, HOUR);
-        assert_eq!((open.length(now), open.renewal()), (OPEN_END, Some(now + OPEN_END / 3)));
-        open.until_answered(now);
-        assert_eq!((open.length(now), open.renewal()), (ANSWER + MARGIN, None));
+        let mut leash = Leash::new(None, now);
+        assert_eq!(leash.renewal(), now);
+        assert_eq!(leash.heartbeat(now), HEARTBEAT);
+        assert!(leash.renewal() > now && leash.renewal() + HEARTBEAT / 2 < now + HEARTBEAT);
+        assert_eq!(leash.end(), None);
+        leash.until_answered(now);
+        assert_eq!(leash.end(), Some(now + ANSWER));
     }
 }

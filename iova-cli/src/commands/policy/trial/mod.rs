@@ -180,10 +180,10 @@ fn attempt(
     live.events()?;
     let aer = Aer::new(&device.bdf);
     let staged_at = Instant::now();
-    let mut leash = Leash::new(end(args, staged_at), most(control));
+    let leash = Leash::new(end(args, staged_at), staged_at);
     let root = live.kernel()?.root.clone();
     let lease = control
-        .stage(request, leash.length(staged_at))
+        .stage(request, leash::STAGING)
         .map_err(|error| host::stop_for(error, &root, &device.bdf))?;
     let door = Door::open(Path::new(door::PLACE), &device.bdf);
     if let Err(error) = &door {
@@ -247,10 +247,6 @@ fn end(args: &TryArgs, now: Instant) -> Option<Instant> {
         (None, true) => Some(now + DEFAULT_LENGTH),
         (None, false) => None,
     }
-}
-
-fn most(control: &Control) -> Duration {
-    Duration::from_millis(control.info().lease_max_ms.into())
 }
 
 fn former(plan: &Plan) -> Policy {

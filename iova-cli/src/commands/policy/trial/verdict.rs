@@ -94,6 +94,12 @@ impl Verdict {
                 )
             }
             Self::Aer(what) => format!("PCIe errors of the device: {what}"),
+            // Our own end comes first, so its time was that of a heartbeat.
+            Self::Taken(Cause::Expired) => {
+                "the module took the policy back: faults were not looked at for a second (this process was stopped, or \
+                 the host has no CPU for it)"
+                    .to_owned()
+            }
             Self::Taken(cause) => format!("the module took the policy back: {}", cause.what()),
         }
     }

@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use iova_common::policy::{cause, lease_state};
 
 use super::device::{self, EDU, NVME, PATIENCE};
 use super::host;
 use super::lease::{Control, records_of};
 use super::tool::Landed;
-use super::{disk, uevent};
+use super::{disk, promise, uevent};
 use crate::Outcome;
 use crate::load::Load;
 
@@ -158,6 +159,61 @@ pub(super) fn unload() -> Result<Outcome> {
     load.clean()?;
     EDU.unbind()?;
     Ok(Outcome::Passed)
+}
+
+/// Seconds of sleep, and sleeps until the stager was quick enough.
+const SLEEP_S: u64 = 1;
+const SLEEPS: usize = 5;
+
+/// Stages again as soon as the lease has ended, which is before tasks are frozen. Returns whether a lease began; nothing, if
+/// this task was frozen before it could ask.
+fn stage_again() -> Result<Option<bool>> {
+    let control = Control::open()?;
+    control.stage_dac(EDU, 60_000)?;
+    promise::wait(&control, PATIENCE)?;
+    let began = control.stage_dac(EDU, 60_000).is_ok();
+    let records = records_of(EDU)?;
+    let slept = records.iter().rev().find(|record| record.cause == cause::SUSPEND);
+    let since = Duration::from_nanos(slept.context("no lease ended by the sleep")?.time_ns);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    Ok((now.saturating_sub(since) < Duration::from_secs(SLEEP_S)).then_some(began))
+}
+
+fn sleep_while_staging(test: &Path) -> Result<Option<bool>> {
+    let stager = std::thread::spawn(stage_again);
+    EDU.until("state", |state| state.starts_with("leased"), PATIENCE)?;
+    let _ = fs::write("/sys/module/suspend/parameters/pm_test_delay", SLEEP_S.to_string());
+    fs::write(test, "freezer")?;
+    let slept = fs::write("/sys/power/state", "freeze").context("suspending");
+    fs::write(test, "none")?;
+    let began = stager.join().map_err(|_| anyhow!("the stager panicked"))??;
+    slept.map(|()| began)
+}
+
+/// A lease that begins between the notification of a sleep and the sleep would live through it.
+pub(super) fn no_lease_before_sleep() -> Result<Outcome> {
+    let test = Path::new("/sys/power/pm_test");
+    if !test.exists() {
+        return Ok(Outcome::Skipped("this kernel has no /sys/power/pm_test".into()));
+    }
+    device::module()?;
+    let load = Load::new(EDU.0)?;
+    EDU.bind("iova_load")?;
+    load.run("loop sizes=4K count=1 mask=64")?;
+    let mut began = None;
+    for _ in 0..SLEEPS {
+        began = sleep_while_staging(test)?;
+        if began.is_some() {
+            break;
+        }
+    }
+    Control::open()?.stage_dac(EDU, 60_000).context("awake again")?;
+    EDU.unbind()?;
+    match began {
+        Some(false) => Ok(Outcome::Passed),
+        Some(true) => bail!("a lease began while the system went to sleep"),
+        None => Ok(Outcome::Skipped(format!("in {SLEEPS} sleeps the stager was frozen before it could ask"))),
+    }
 }
 
 /// Devices go to sleep and wake up (not the machine): a lease ends, a policy stays.

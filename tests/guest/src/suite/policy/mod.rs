@@ -15,6 +15,8 @@ pub(crate) mod host;
 mod lease;
 mod life;
 mod listed;
+mod off;
+mod promise;
 mod screen;
 mod selfcheck;
 mod slab;
@@ -70,7 +72,17 @@ pub(crate) const LIFE: &[(&str, Test)] = &[
     ("policy_life.unload", life::unload),
     ("policy_life.the_same_again_is_no_news", life::same_again),
     ("policy_life.a_full_audit_log_holds_nothing_up", audit::full_backlog),
+    ("policy_life.a_lease_ends_while_space_is_being_held", promise::while_space_is_held),
+    ("policy_life.off_ends_everything", off::ends_everything),
+    ("policy_life.quarantine_and_cap_outlive_the_device", off::outlives_the_device),
 ];
+
+/// For a guest whose clock counts instructions.
+pub(crate) const PROMISE: &[(&str, Test)] = &[("policy_promise.leases_end_on_time", promise::on_time)];
+
+/// For a guest whose devices begin in identity domains.
+pub(crate) const PASSTHROUGH: &[(&str, Test)] =
+    &[("policy_cap.waits_for_a_domain", off::cap_waits_for_a_domain)];
 
 pub(crate) const FUZZ: &[(&str, Test)] =
     &[("policy_fuzz.requests", fuzz::requests), ("policy_fuzz.files", fuzz::files)];
@@ -81,6 +93,7 @@ pub(crate) const GUARD: &[(&str, Test)] = &[
     ("policy_guard.a_fault_reverts_and_quarantines", guard::fault),
     ("policy_guard.evidence_outlives_the_caches", guard::drained),
     // The last: not every emulated device wakes up.
+    ("policy_life.no_lease_begins_before_sleep", life::no_lease_before_sleep),
     ("policy_life.suspend", life::suspend),
 ];
 

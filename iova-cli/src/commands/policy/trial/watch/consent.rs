@@ -68,12 +68,7 @@ impl Watch<'_> {
         if self.keys.is_none() || running {
             return Ok(Some(Verdict::Not(otherwise)));
         }
-        let now = Instant::now();
-        self.leash.until_answered(now);
-        let left = self.leash.length(now);
-        if let Err(error) = self.control.renew(&self.lease, left) {
-            return self.lost(error).map(Some);
-        }
+        self.leash.until_answered(Instant::now());
         self.seen.asking = true;
         self.screen.ask(self.options.policy, &self.device.bdf, ANSWER);
         Ok(None)

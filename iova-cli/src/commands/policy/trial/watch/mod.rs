@@ -100,6 +100,9 @@ impl Watch<'_> {
     fn wait_for_verdict(&mut self) -> Result<Verdict, Stop> {
         self.seen.next_tick = Some(Instant::now() + TICK);
         loop {
+            if let Some(verdict) = self.heartbeat()? {
+                return Ok(verdict);
+            }
             let ready = self.wait()?;
             // What protects data comes first.
             if ready.event
@@ -129,7 +132,7 @@ impl Watch<'_> {
 
     fn wait(&self) -> Result<Ready, Stop> {
         let drain = self.drain.as_ref().and_then(Drain::due);
-        let times = [self.seen.next_tick, drain, self.leash.end(), self.leash.renewal()];
+        let times = [self.seen.next_tick, drain, self.leash.end(), Some(self.leash.renewal())];
         let now = Instant::now();
         let deadline = times.into_iter().flatten().min().unwrap_or(now + TICK);
         let mut fds = vec![(self.signal_fd.as_fd(), For::Reading), (self.control.as_fd(), For::Urgent)];
@@ -150,6 +153,21 @@ impl Watch<'_> {
         })
     }
 
+    /// Looks at faults, and only then asks for more time.
+    fn heartbeat(&mut self) -> Result<Option<Verdict>, Stop> {
+        if Instant::now() < self.leash.renewal() {
+            return Ok(None);
+        }
+        if let Some(verdict) = self.faults()? {
+            return Ok(Some(verdict));
+        }
+        let left = self.leash.heartbeat(Instant::now());
+        match self.control.renew(&self.lease, left) {
+            Ok(_) => Ok(None),
+            Err(error) => self.lost(error).map(Some),
+        }
+    }
+
     /// What the clock brings.
     fn due(&mut self, now: Instant) -> Result<Option<Verdict>, Stop> {
         let is_due = |time: Option<Instant>| time.is_some_and(|time| now >= time);
@@ -157,12 +175,6 @@ impl Watch<'_> {
             self.flush(now)?;
             if let Some(verdict) = self.faults()? {
                 return Ok(Some(verdict));
-            }
-        }
-        if is_due(self.leash.renewal()) {
-            let left = self.leash.length(now);
-            if let Err(error) = self.control.renew(&self.lease, left) {
-                return self.lost(error).map(Some);
             }
         }
         if is_due(self.seen.next_tick) {

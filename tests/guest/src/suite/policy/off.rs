@@ -1,0 +1,110 @@
+//! The switch that ends everything, and what outlives a device.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use iova_common::policy::{ABORT_QUARANTINE, Abort, IOC_ABORT, cause, lease_state};
+
+use super::device::{self, EDU, NIC, NVME};
+use super::lease::{Control, records_of};
+use crate::load::Load;
+use crate::Outcome;
+
+const OFF: &str = "/sys/module/iova_policy/parameters/off";
+
+fn switch(to: &str) -> Result<()> {
+    fs::write(OFF, to).with_context(|| format!("writing {to} to {OFF}"))
+}
+
+/// A lease, a policy and a cap; then none, until they are allowed again.
+pub(super) fn ends_everything() -> Result<Outcome> {
+    device::module()?;
+    let stock = [NIC, NVME, EDU].map(device::Device::shows);
+    let load = Load::new(EDU.0)?;
+    EDU.bind("iova_load")?;
+    load.run("loop sizes=4K count=1 mask=64")?;
+    let control = Control::open()?;
+    let stage = control.stage_dac(EDU, 60_000)?;
+    NVME.must("policy", "dac:40")?;
+    NIC.must("cap", "44")?;
+    switch("1")?;
+    let status = control.status(stage.cookie)?;
+    ensure!((status.state, status.cause) == (lease_state::ENDED, cause::OFF), "{status:?}");
+    let staged = control.stage_dac(EDU, 60_000).is_ok();
+    EDU.unbind()?;
+    for (device, stock) in [NIC, NVME, EDU].into_iter().zip(stock) {
+        let (shows, stock) = (device.shows()?, stock?);
+        ensure!(shows.starts_with("policy stock, cap 0") && shows.ends_with("state idle"), "{shows}");
+        ensure!(device.0 == EDU.0 || shows == stock, "{stock}; switched off {shows}");
+    }
+    ensure!(!staged, "a lease began while all was off");
+    NVME.refuses("policy", "dac:40", libc::EPERM)?;
+    NVME.refuses("cap", "40", libc::EPERM)?;
+    switch("0")?;
+    NVME.must("policy", "dac:40")?;
+    NVME.must("policy", "stock")?;
+    let ended = records_of(NVME)?.iter().any(|record| record.cause == cause::OFF);
+    ensure!(ended, "it is not on record");
+    Ok(Outcome::Passed)
+}
+
+fn quarantine() -> Result<()> {
+    let control = Control::open()?;
+    let stage = control.stage_dac(EDU, 60_000)?;
+    let mut abort = Abort {
+        argsz: size_of::<Abort>() as u32,
+        flags: ABORT_QUARANTINE,
+        cookie: stage.cookie,
+        cause: cause::FAULT,
+        ..Abort::default()
+    };
+    control.call(IOC_ABORT, &mut abort).context("ABORT")
+}
+
+/// A device that was reset by removing and rescanning it is still quarantined and capped.
+pub(super) fn outlives_the_device() -> Result<Outcome> {
+    device::module()?;
+    let load = Load::new(EDU.0)?;
+    EDU.bind("iova_load")?;
+    load.run("loop sizes=4K count=1 mask=64")?;
+    quarantine()?;
+    EDU.must("cap", "44")?;
+    let before = EDU.get("state")?;
+    EDU.replug()?;
+    let (state, cap) = (EDU.get("state")?, EDU.get("cap")?);
+    switch("1")?;
+    switch("0")?;
+    EDU.must("state", "idle")?;
+    ensure!(before.starts_with("quarantined fault"), "before it was removed: {before}");
+    ensure!(state == before, "{before}; back again {state}");
+    ensure!(cap == "44", "back again its cap is {cap}");
+    let returned = records_of(EDU)?.iter().any(|record| record.cause == cause::RETURNED);
+    ensure!(returned, "its return is not on record");
+    EDU.replug()?;
+    let shows = EDU.shows()?;
+    ensure!(shows.starts_with("policy stock, cap 0") && shows.ends_with("idle"), "lifted, it came back as {shows}");
+    Ok(Outcome::Passed)
+}
+
+/// In an identity domain nothing can be capped; the next domain may be another one.
+pub(super) fn cap_waits_for_a_domain() -> Result<Outcome> {
+    device::modprobe("iova_policy")?;
+    EDU.must("cap", "40")?;
+    let stored = (EDU.get("cap")?, EDU.get("state")?);
+    ensure!(stored.0 == "40", "the cap is {}", stored.0);
+    let load = Load::new(EDU.0)?;
+    EDU.bind("iova_load")?;
+    let refused = EDU.get("state")?;
+    EDU.unbind()?;
+    ensure!(refused == "refused identity", "in passthrough the state is {refused}");
+    let group = Path::new("/sys/bus/pci/devices").join(EDU.0).join("iommu_group/type");
+    fs::write(&group, "DMA").with_context(|| format!("writing DMA to {}", group.display()))?;
+    EDU.bind("iova_load")?;
+    load.run("loop sizes=4K count=1 mask=64")?;
+    let (effective, state) = (EDU.get("effective")?, EDU.get("state")?);
+    EDU.unbind()?;
+    ensure!(effective.ends_with(" 40"), "in a DMA domain, in effect is {effective}");
+    ensure!(state == "active", "in a DMA domain the state is {state}");
+    Ok(Outcome::Passed)
+}
