@@ -32,7 +32,9 @@
  * so many nodes are 12 MiB.
  */
 #define IOVP_FILL_MAX	BIT(18)
-#define IOVP_FILL_TIME	(5 * HZ)
+
+/* The holder of a lease may be waiting for it, who can't watch the device then. */
+#define IOVP_MORE_MS	200
 
 /* Given back while the device is locked: the largest ranges come first. */
 #define IOVP_FREE_TIME	NSEC_PER_MSEC
@@ -159,17 +161,17 @@ static int iovp_fill_size(struct iovp_taking *take, unsigned long pages)
  * Holds what is free from @first to @last, inclusive, in halving sizes, largest
  * first: few ranges are held, and where the space is broken into N holes, a size
  * costs one walk over the tree and not N, because each search goes on where the
- * last one ended. The device is locked, but not meanwhile.
+ * last one ended. The device is locked, but not meanwhile. After @ms it gives up.
  */
 static int iovp_fill_take(struct iovp_dev *d, struct iovp_fill *fill, u64 first,
-			  u64 last)
+			  u64 last, unsigned int ms)
 {
 	struct iova_domain *space = iovp_space(d);
 	struct iovp_taking take = {
 		.d = d,
 		.fill = fill,
 		.epoch = d->epoch,
-		.deadline = jiffies + IOVP_FILL_TIME,
+		.deadline = jiffies + msecs_to_jiffies(ms),
 	};
 	unsigned long pages;
 	int ret = 0;
@@ -199,7 +201,8 @@ static int iovp_fill_high(struct iovp_dev *d, const struct iovp_target *t)
 {
 	if (d->force.mechanisms & IOVA_POLICY_M_LIMIT || d->dom.top <= t->limit)
 		return 0;
-	return iovp_fill_take(d, &d->force.high, t->limit + 1, d->dom.top);
+	return iovp_fill_take(d, &d->force.high, t->limit + 1, d->dom.top,
+			      IOVP_FILL_MS);
 }
 
 /**
@@ -225,21 +228,19 @@ enum iova_policy_refusal iovp_fill_finish(struct iovp_dev *d)
 		    !iovp_space_reaches(iovp_space(d), t.limit, t.least))
 			return IOVA_POLICY_R_WIDTH;
 		if (!d->deferred && !d->force.low.nr)
-			ret = iovp_fill_take(d, &d->force.low, 0, U32_MAX);
+			ret = iovp_fill_take(d, &d->force.low, 0, U32_MAX,
+					     IOVP_FILL_MS);
 	}
 	return ret && d->epoch == epoch ? IOVA_POLICY_R_HELD : IOVA_POLICY_OK;
 }
 
 /* Holds also what has come free since, as far as that goes. */
-int iovp_fill_more(struct iovp_dev *d)
+void iovp_fill_more(struct iovp_dev *d)
 {
-	int ret = 0;
-
 	iovp_lock(d);
 	if (d->force.low.nr)
-		ret = iovp_fill_take(d, &d->force.low, 0, U32_MAX);
+		iovp_fill_take(d, &d->force.low, 0, U32_MAX, IOVP_MORE_MS);
 	iovp_unlock(d);
-	return ret;
 }
 
 /* Gives back the first of a list. False: it has none. */

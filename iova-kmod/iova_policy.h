@@ -111,6 +111,7 @@ struct iova_policy_info {
 #define IOVA_POLICY_F_DRY_RUN	0x01	/* say what would happen, change nothing */
 #define IOVA_POLICY_F_FLUSH	0x02	/* and drain the domain's caches */
 #define IOVA_POLICY_F_WHOLE	0x04	/* dac: from the top, without a window */
+#define IOVA_POLICY_F_RESTART	0x08	/* lease_ms counts again once all space is held */
 
 /*
  * Begins a lease: the policy is in force from now until COMMIT keeps it, or
@@ -121,6 +122,11 @@ struct iova_policy_info {
  * below the window, so that one whose high bits were lost hits [0, window], or a
  * place above 4 GiB where nothing is. The caller picks a window with nothing live
  * below it; 0 stands for 0x7fffffff.
+ *
+ * Where address space has to be held (FILL), that may take 5 s, and lease_ms counts
+ * from before it. With RESTART it counts anew afterwards, and meanwhile the lease
+ * may be up to 5 s longer: for a holder that renews a short lease only as long as
+ * it looks at the device, which it can't while it waits for this request.
  *
  * A refusal returns EPERM (quarantine, cap, lockdown), EBUSY (leased by
  * somebody else, or being bound right now), ERANGE (width) or EOPNOTSUPP, with

@@ -407,9 +407,10 @@ void iovp_space_rewind(struct iova_domain *space);
 bool iovp_space_reaches(struct iova_domain *space, u64 limit, u64 least);
 int iovp_flush(struct iovp_dev *d, u32 flags);
 
-/* fill.c: holding address space */
+/* fill.c: holding address space, which may take so long */
+#define IOVP_FILL_MS	5000U
 enum iova_policy_refusal iovp_fill_finish(struct iovp_dev *d);
-int iovp_fill_more(struct iovp_dev *d);
+void iovp_fill_more(struct iovp_dev *d);
 void iovp_fill_free_later(struct iovp_dev *d);
 void iovp_fill_let_go(struct iovp_dev *d);
 void iovp_fill_free(struct iovp_dev *d);
@@ -424,7 +425,7 @@ extern const struct attribute_group iovp_group;
 
 /* lease.c: policies on trial */
 int iovp_lease_begin(struct iovp_lease *lease, const struct iovp_setting *want,
-		     u32 ms, enum iova_policy_refusal *refusal);
+		     u32 ms, bool restart, enum iova_policy_refusal *refusal);
 struct iovp_lease *iovp_lease_new(struct iovp_dev *d);
 void iovp_lease_end(struct iovp_dev *d, u32 cause, bool quarantine,
 		    const struct iova_policy_evidence *evidence);

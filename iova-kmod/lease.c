@@ -86,6 +86,7 @@ static void iovp_lease_remember(struct iovp_lease *lease, struct iovp_dev *d)
  * @lease: a new one; its device is in a change and locked, its driver bound
  * @want: the policy
  * @ms: for how long
+ * @restart: the caller renews it once space is held
  * @refusal: why not
  *
  * Timer and guard are there before the policy is. The device may be unlocked
@@ -94,7 +95,7 @@ static void iovp_lease_remember(struct iovp_lease *lease, struct iovp_dev *d)
  * Return: 0, or a negative errno, and then the lease has not begun.
  */
 int iovp_lease_begin(struct iovp_lease *lease, const struct iovp_setting *want,
-		     u32 ms, enum iova_policy_refusal *refusal)
+		     u32 ms, bool restart, enum iova_policy_refusal *refusal)
 {
 	struct iovp_dev *d = lease->dev;
 	struct iovp_who who;
@@ -105,10 +106,12 @@ int iovp_lease_begin(struct iovp_lease *lease, const struct iovp_setting *want,
 	lease->told = false;
 	d->lease = lease;
 	iovp_watch(d);
-	iovp_lease_renew(lease, ms);
+	iovp_lease_renew(lease, restart ? ms + IOVP_FILL_MS : ms);
 	iovp_who_now(&who, IOVP_BY_LEASE);
 	ret = iovp_switch(d, want, &who, IOVA_POLICY_C_STAGE, refusal);
-	if (!ret || lease->state != IOVA_POLICY_L_OPEN)
+	if (lease->state != IOVA_POLICY_L_OPEN)
+		return 0;
+	if (!ret)
 		return 0;
 	d->lease = NULL;
 	iovp_unwatch(d);

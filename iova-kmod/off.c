@@ -52,6 +52,15 @@ out:
 	iovp_unlock(d);
 }
 
+/* A request that was refused because all was off need not be any more. */
+static void iovp_allow(struct iovp_dev *d, u32 cause)
+{
+	iovp_lock(d);
+	if (d->refused == IOVA_POLICY_R_OFF)
+		d->refused = IOVA_POLICY_OK;
+	iovp_unlock(d);
+}
+
 static int iovp_off_set(const char *val, const struct kernel_param *kp)
 {
 	int ret;
@@ -60,10 +69,14 @@ static int iovp_off_set(const char *val, const struct kernel_param *kp)
 	if (THIS_MODULE->state == MODULE_STATE_LIVE && !iovp_allowed())
 		return -EPERM;
 	ret = param_set_bool(val, kp);
-	if (ret || !iovp_is_off())
+	if (ret)
 		return ret;
-	iovp_remember_no_caps();
-	iovp_for_each(iovp_make_stock, IOVA_POLICY_C_OFF);
+	if (iovp_is_off()) {
+		iovp_remember_no_caps();
+		iovp_for_each(iovp_make_stock, IOVA_POLICY_C_OFF);
+	} else {
+		iovp_for_each(iovp_allow, 0);
+	}
 	return 0;
 }
 

@@ -94,7 +94,9 @@ static int iovp_stage_begin(struct iovp_lease *lease, const struct iovp_setting 
 	if (!ret && READ_ONCE(iovp_asleep))
 		ret = -EBUSY;
 	if (!ret) {
-		ret = iovp_lease_begin(lease, want, stage->lease_ms, &refusal);
+		ret = iovp_lease_begin(lease, want, stage->lease_ms,
+				       stage->flags & IOVA_POLICY_F_RESTART,
+				       &refusal);
 		stage->refusal = refusal;
 	}
 	iovp_unlock(d);
@@ -107,6 +109,8 @@ static void iovp_stage_answer(struct iovp_lease *lease,
 	struct iovp_dev *d = lease->dev;
 
 	iovp_lock(d);
+	if (stage->flags & IOVA_POLICY_F_RESTART && d->lease == lease)
+		iovp_lease_renew(lease, stage->lease_ms);
 	stage->cookie = lease->cookie;
 	stage->generation = d->generation;
 	stage->limit = d->force.target.limit;
@@ -197,7 +201,7 @@ long iovp_stage(struct iovp_file *file, void __user *arg)
 	struct iovp_dev *d;
 	int ret = iovp_arg_get(&stage, sizeof(stage), arg,
 			       IOVA_POLICY_F_DRY_RUN | IOVA_POLICY_F_FLUSH |
-			       IOVA_POLICY_F_WHOLE);
+			       IOVA_POLICY_F_WHOLE | IOVA_POLICY_F_RESTART);
 
 	if (!ret)
 		ret = iovp_stage_setting(&stage, &want);

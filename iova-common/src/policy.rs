@@ -150,6 +150,8 @@ pub mod stage_flag {
     pub const FLUSH: u32 = 1 << 1;
     /// dac: from the top of the width, without a window.
     pub const WHOLE: u32 = 1 << 2;
+    /// The lease counts again once all space is held.
+    pub const RESTART: u32 = 1 << 3;
 }
 
 /// Flag of [`Abort`]: and refuse dac from now on.

@@ -149,6 +149,7 @@ fn numbers() -> Vec<Pair> {
             ("DRY_RUN", stage_flag::DRY_RUN),
             ("FLUSH", stage_flag::FLUSH),
             ("WHOLE", stage_flag::WHOLE),
+            ("RESTART", stage_flag::RESTART),
             ("QUARANTINE", abi::ABORT_QUARANTINE),
             ("RCACHE", flush_flag::RCACHE),
             ("QUEUE", flush_flag::QUEUE),

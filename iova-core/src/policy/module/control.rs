@@ -70,6 +70,15 @@ impl Control {
         self.send(request, 0, self.milliseconds(lease))
     }
 
+    /// The same for a lease that is a heartbeat: where space is held first (up to five seconds, before Linux 6.6), `lease`
+    /// counts from when that is done.
+    ///
+    /// # Errors
+    /// As for [`Self::stage`].
+    pub fn stage_watched(&self, request: &Request, lease: Duration) -> Result<Lease, ModuleError> {
+        self.send(request, abi::stage_flag::RESTART, self.milliseconds(lease))
+    }
+
     fn send(&self, request: &Request, flags: u32, lease_ms: u32) -> Result<Lease, ModuleError> {
         if let Layout::Differs { .. } = self.layout {
             return Err(ModuleError::Refused(Refusal::Layout));

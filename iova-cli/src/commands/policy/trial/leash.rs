@@ -7,12 +7,9 @@
 use std::time::{Duration, Instant};
 
 /// The policy outlives the last look at faults by this, at most.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
 /// From one look to the next.
 const LOOK: Duration = Duration::from_millis(250);
-/// The request that stages a policy may hold address space for five seconds (`IOVP_FILL_TIME`, fill.c), in which nothing is
-/// looked at. The first look follows at once.
-pub(super) const STAGING: Duration = Duration::from_secs(6);
 /// To answer a question.
 pub(super) const ANSWER: Duration = Duration::from_secs(60);
 

@@ -183,7 +183,7 @@ fn attempt(
     let leash = Leash::new(end(args, staged_at), staged_at);
     let root = live.kernel()?.root.clone();
     let lease = control
-        .stage(request, leash::STAGING)
+        .stage_watched(request, leash::HEARTBEAT)
         .map_err(|error| host::stop_for(error, &root, &device.bdf))?;
     let door = Door::open(Path::new(door::PLACE), &device.bdf);
     if let Err(error) = &door {

@@ -131,9 +131,13 @@ impl Device {
     }
 }
 
+/// The switch that ends everything.
+pub(crate) const OFF: &str = "/sys/module/iova_policy/parameters/off";
+
 /// The module, with every device as it is without: whatever a test before has left.
 pub(crate) fn module() -> Result<()> {
     modprobe("iova_policy")?;
+    fs::write(OFF, "0").with_context(|| format!("writing 0 to {OFF}"))?;
     for device in [NIC, NVME, EDU, SATA] {
         device.must("state", "idle")?;
         device.must("policy", "stock")?;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use iova_common::policy::{cause, lease_state};
@@ -11,7 +11,7 @@ use super::device::{self, EDU, NVME, PATIENCE};
 use super::host;
 use super::lease::{Control, records_of};
 use super::tool::Landed;
-use super::{disk, promise, uevent};
+use super::{disk, uevent};
 use crate::Outcome;
 use crate::load::Load;
 
@@ -26,7 +26,7 @@ fn bound() -> Result<()> {
 }
 
 fn wait_for_disk() -> Result<()> {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     while !Path::new("/dev/nvme0n1").exists() {
         ensure!(start.elapsed() < PATIENCE, "the disk did not come back");
         std::thread::sleep(std::time::Duration::from_millis(10));
@@ -165,13 +165,20 @@ pub(super) fn unload() -> Result<Outcome> {
 const SLEEP_S: u64 = 1;
 const SLEEPS: usize = 5;
 
-/// Stages again as soon as the lease has ended, which is before tasks are frozen. Returns whether a lease began; nothing, if
+/// Asks for another lease without a pause: the first one ends before tasks are frozen. Returns whether a lease began; nothing, if
 /// this task was frozen before it could ask.
 fn stage_again() -> Result<Option<bool>> {
     let control = Control::open()?;
-    control.stage_dac(EDU, 60_000)?;
-    promise::wait(&control, PATIENCE)?;
-    let began = control.stage_dac(EDU, 60_000).is_ok();
+    let first = control.stage_dac(EDU, 60_000)?.cookie;
+    let second = Control::open()?;
+    let start = Instant::now();
+    let began = loop {
+        let began = second.stage_dac(EDU, 60_000).is_ok();
+        if began || control.status(first)?.state != lease_state::OPEN {
+            break began;
+        }
+        ensure!(start.elapsed() < PATIENCE, "the sleep did not end the lease");
+    };
     let records = records_of(EDU)?;
     let slept = records.iter().rev().find(|record| record.cause == cause::SUSPEND);
     let since = Duration::from_nanos(slept.context("no lease ended by the sleep")?.time_ns);

@@ -8,13 +8,11 @@ use iova_common::policy::{ABORT_QUARANTINE, Abort, IOC_ABORT, cause, lease_state
 
 use super::device::{self, EDU, NIC, NVME};
 use super::lease::{Control, records_of};
-use crate::load::Load;
 use crate::Outcome;
-
-const OFF: &str = "/sys/module/iova_policy/parameters/off";
+use crate::load::Load;
 
 fn switch(to: &str) -> Result<()> {
-    fs::write(OFF, to).with_context(|| format!("writing {to} to {OFF}"))
+    fs::write(device::OFF, to).with_context(|| format!("writing {to} to {}", device::OFF))
 }
 
 /// A lease, a policy and a cap; then none, until they are allowed again.
@@ -31,17 +29,20 @@ pub(super) fn ends_everything() -> Result<Outcome> {
     switch("1")?;
     let status = control.status(stage.cookie)?;
     ensure!((status.state, status.cause) == (lease_state::ENDED, cause::OFF), "{status:?}");
+    let state = EDU.get("state")?;
+    ensure!(state == "idle", "switched off, the state is {state}");
     let staged = control.stage_dac(EDU, 60_000).is_ok();
     EDU.unbind()?;
     for (device, stock) in [NIC, NVME, EDU].into_iter().zip(stock) {
         let (shows, stock) = (device.shows()?, stock?);
-        ensure!(shows.starts_with("policy stock, cap 0") && shows.ends_with("state idle"), "{shows}");
+        ensure!(shows.starts_with("policy stock, cap 0"), "{shows}");
         ensure!(device.0 == EDU.0 || shows == stock, "{stock}; switched off {shows}");
     }
     ensure!(!staged, "a lease began while all was off");
     NVME.refuses("policy", "dac:40", libc::EPERM)?;
     NVME.refuses("cap", "40", libc::EPERM)?;
     switch("0")?;
+    ensure!(NVME.get("state")? == "idle", "allowed again, the state is {}", NVME.get("state")?);
     NVME.must("policy", "dac:40")?;
     NVME.must("policy", "stock")?;
     let ended = records_of(NVME)?.iter().any(|record| record.cause == cause::OFF);
@@ -83,17 +84,19 @@ pub(super) fn outlives_the_device() -> Result<Outcome> {
     ensure!(returned, "its return is not on record");
     EDU.replug()?;
     let shows = EDU.shows()?;
-    ensure!(shows.starts_with("policy stock, cap 0") && shows.ends_with("idle"), "lifted, it came back as {shows}");
+    ensure!(
+        shows.starts_with("policy stock, cap 0") && shows.ends_with("idle"),
+        "lifted, it came back as {shows}"
+    );
     Ok(Outcome::Passed)
 }
 
 /// In an identity domain nothing can be capped; the next domain may be another one.
 pub(super) fn cap_waits_for_a_domain() -> Result<Outcome> {
     device::modprobe("iova_policy")?;
+    device::modprobe("iova_load")?;
     EDU.must("cap", "40")?;
-    let stored = (EDU.get("cap")?, EDU.get("state")?);
-    ensure!(stored.0 == "40", "the cap is {}", stored.0);
-    let load = Load::new(EDU.0)?;
+    ensure!(EDU.get("cap")? == "40", "the cap is {}", EDU.get("cap")?);
     EDU.bind("iova_load")?;
     let refused = EDU.get("state")?;
     EDU.unbind()?;
@@ -101,7 +104,7 @@ pub(super) fn cap_waits_for_a_domain() -> Result<Outcome> {
     let group = Path::new("/sys/bus/pci/devices").join(EDU.0).join("iommu_group/type");
     fs::write(&group, "DMA").with_context(|| format!("writing DMA to {}", group.display()))?;
     EDU.bind("iova_load")?;
-    load.run("loop sizes=4K count=1 mask=64")?;
+    Load::new(EDU.0)?.run("loop sizes=4K count=1 mask=64")?;
     let (effective, state) = (EDU.get("effective")?, EDU.get("state")?);
     EDU.unbind()?;
     ensure!(effective.ends_with(" 40"), "in a DMA domain, in effect is {effective}");

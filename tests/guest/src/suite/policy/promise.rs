@@ -9,8 +9,8 @@ use iova_common::policy::{cause, lease_state};
 
 use super::device::{self, Device, EDU, NVME, PATIENCE};
 use super::lease::{Control, records_of};
-use crate::load::Load;
 use crate::Outcome;
+use crate::load::Load;
 
 /// Lengths of leases, ms. A timer wheel would be 32 ms late for the first and 16 s for the last.
 const LENGTHS: [u32; 3] = [300, 5_000, 600_000];
@@ -25,7 +25,7 @@ const SOON: Duration = Duration::from_millis(250);
 const HOLES: &str = "fragment mask=64 size=16K hole=16K high=256K slots=32 keep=holes";
 
 /// Waits until a lease of the file has ended.
-pub(super) fn wait(control: &Control, patience: Duration) -> Result<()> {
+fn wait(control: &Control, patience: Duration) -> Result<()> {
     let mut fd = libc::pollfd { fd: control.0.as_raw_fd(), events: libc::POLLPRI, revents: 0 };
     let ms = patience.as_millis().try_into()?;
     // SAFETY: one descriptor, which outlives the call.
@@ -109,7 +109,9 @@ pub(super) fn while_space_is_held() -> Result<Outcome> {
     EDU.until("held", |held| held == "0", PATIENCE)?;
     load.clean()?;
     EDU.unbind()?;
-    println!("# STAGE took {took:?}, the longest look at the state {longest:?}, the lease ended after {ended:?}");
+    println!(
+        "# STAGE took {took:?}, the longest look at the state {longest:?}, the lease ended after {ended:?}"
+    );
     ensure!(longest < SOON, "a look at the state took {longest:?}");
     let lease = Duration::from_millis(SHORT_MS.into());
     ensure!(ended < lease + SOON, "a lease of {lease:?} was in force for {ended:?}");
