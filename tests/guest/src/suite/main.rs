@@ -112,6 +112,7 @@ const SUITES: &[Suite] = &[
     Suite { variant: "crowd", scope: Scope::All, tests: crowd::FULL },
     Suite { variant: "icount", scope: Scope::Guest, tests: gate::TESTS },
     Suite { variant: "icount", scope: Scope::Guest, tests: policy::PROMISE },
+    Suite { variant: "icount", scope: Scope::All, tests: policy::PRESSED },
     Suite { variant: "verify", scope: Scope::Guest, tests: verify::WIDTHS },
     Suite { variant: "verify", scope: Scope::Once, tests: verify::TESTS },
     Suite { variant: "verify-seed", scope: Scope::Guest, tests: verify::WIDTHS },

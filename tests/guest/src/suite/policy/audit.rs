@@ -152,10 +152,10 @@ fn until_full() -> Result<()> {
 }
 
 /// A full backlog, until this is dropped.
-struct Pressure([Child; 2]);
+pub(super) struct Pressure([Child; 2]);
 
 impl Pressure {
-    fn start() -> Result<Self> {
+    pub(super) fn start() -> Result<Self> {
         let deaf = helper("--audit-deaf")?;
         let writers = match helper("--audit-writers") {
             Ok(writers) => writers,

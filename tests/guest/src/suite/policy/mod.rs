@@ -80,6 +80,10 @@ pub(crate) const LIFE: &[(&str, Test)] = &[
 /// For a guest whose clock counts instructions.
 pub(crate) const PROMISE: &[(&str, Test)] = &[("policy_promise.leases_end_on_time", promise::on_time)];
 
+/// The same while others hold everything up that can be held up.
+pub(crate) const PRESSED: &[(&str, Test)] =
+    &[("policy_promise.leases_end_on_time_under_audit_pressure", promise::on_time_under_pressure)];
+
 /// For a guest whose devices begin in identity domains.
 pub(crate) const PASSTHROUGH: &[(&str, Test)] =
     &[("policy_cap.waits_for_a_domain", off::cap_waits_for_a_domain)];

@@ -95,9 +95,9 @@ pub(super) fn outlives_the_device() -> Result<Outcome> {
 pub(super) fn cap_waits_for_a_domain() -> Result<Outcome> {
     device::modprobe("iova_policy")?;
     device::modprobe("iova_load")?;
+    EDU.bind("iova_load")?;
     EDU.must("cap", "40")?;
     ensure!(EDU.get("cap")? == "40", "the cap is {}", EDU.get("cap")?);
-    EDU.bind("iova_load")?;
     let refused = EDU.get("state")?;
     EDU.unbind()?;
     ensure!(refused == "refused identity", "in passthrough the state is {refused}");
