@@ -133,6 +133,20 @@ static bool iovp_abort_sane(const struct iova_policy_abort *arg)
 	return arg->cause == IOVA_POLICY_C_FAULT || arg->cause == IOVA_POLICY_C_AER;
 }
 
+static int iovp_lease_abort(struct iovp_lease *lease,
+			    const struct iova_policy_abort *arg)
+{
+	bool quarantine = arg->flags & IOVA_POLICY_F_QUARANTINE;
+
+	if (lease->state == IOVA_POLICY_L_OPEN) {
+		iovp_lease_end(lease->dev, arg->cause, quarantine, &arg->evidence);
+		return 0;
+	}
+	if (quarantine && !iovp_lease_blame(lease, arg->cause, &arg->evidence))
+		return 0;
+	return iovp_lease_explain(lease, &arg->evidence);
+}
+
 static long iovp_abort(struct iovp_file *file, void __user *from)
 {
 	struct iova_policy_abort arg;
@@ -147,12 +161,7 @@ static long iovp_abort(struct iovp_file *file, void __user *from)
 	lease = iovp_lease_find(file, arg.cookie);
 	if (lease) {
 		iovp_lock(lease->dev);
-		if (lease->state == IOVA_POLICY_L_OPEN)
-			iovp_lease_end(lease->dev, arg.cause,
-				       arg.flags & IOVA_POLICY_F_QUARANTINE,
-				       &arg.evidence);
-		else
-			ret = iovp_lease_explain(lease, &arg.evidence);
+		ret = iovp_lease_abort(lease, &arg);
 		lease->told = true;
 		iovp_unlock(lease->dev);
 	} else {

@@ -133,7 +133,7 @@ void iovp_settle_work(struct work_struct *work)
 void iovp_settle(struct iovp_dev *d, unsigned long delay)
 {
 	kref_get(&d->ref);
-	if (mod_delayed_work(iovp_wq, &d->settle, delay))
+	if (mod_delayed_work(iovp_change_wq, &d->settle, delay))
 		iovp_dev_put(d);
 }
 

@@ -355,7 +355,7 @@ void iovp_fill_free_later(struct iovp_dev *d)
 	if (!d->force.freeing.chunks)
 		return;
 	kref_get(&d->ref);
-	if (!queue_work(iovp_wq, &d->free))
+	if (!queue_work(iovp_change_wq, &d->free))
 		iovp_dev_put(d);
 }
 

@@ -175,7 +175,8 @@ struct iova_policy_lease {
  *
  * What a fault means takes time to find out, and the policy should be gone by
  * then: a lease that a fault has ended takes evidence with a relation once, if
- * it has none yet.
+ * it has none yet. And a lease that ran out takes a fault (with QUARANTINE) once:
+ * its holder looked too late, but the device is to be kept from dac all the same.
  */
 struct iova_policy_abort {
 	__u32 argsz;

@@ -293,7 +293,7 @@ struct iovp_dev {
 };
 
 /* main.c */
-extern struct workqueue_struct *iovp_wq;
+extern struct workqueue_struct *iovp_wq, *iovp_change_wq;
 extern bool iovp_asleep;
 extern wait_queue_head_t iovp_waiters;	/* for records and ends of leases */
 
@@ -429,6 +429,8 @@ int iovp_lease_begin(struct iovp_lease *lease, const struct iovp_setting *want,
 struct iovp_lease *iovp_lease_new(struct iovp_dev *d);
 void iovp_lease_end(struct iovp_dev *d, u32 cause, bool quarantine,
 		    const struct iova_policy_evidence *evidence);
+int iovp_lease_blame(struct iovp_lease *lease, u32 cause,
+		     const struct iova_policy_evidence *evidence);
 int iovp_lease_explain(struct iovp_lease *lease,
 		       const struct iova_policy_evidence *evidence);
 void iovp_lease_keep(struct iovp_lease *lease);

@@ -233,6 +233,44 @@ int iovp_lease_explain(struct iovp_lease *lease,
 	return 0;
 }
 
+/**
+ * iovp_lease_blame - a fault under a lease that ran out before its holder looked
+ * @lease: lease, its device locked
+ * @cause: IOVA_POLICY_C_FAULT or IOVA_POLICY_C_AER
+ * @evidence: what was seen
+ *
+ * Return: 0, or -ESTALE if it did not run out or the device is in quarantine.
+ */
+int iovp_lease_blame(struct iovp_lease *lease, u32 cause,
+		     const struct iova_policy_evidence *evidence)
+{
+	struct iovp_dev *d = lease->dev;
+	struct iovp_target from = d->force.target;
+	struct iovp_who who;
+
+	lockdep_assert_held(&d->lock);
+	if (lease->state != IOVA_POLICY_L_ENDED ||
+	    lease->cause != IOVA_POLICY_C_EXPIRED || d->gone || d->lease ||
+	    d->quarantine)
+		return -ESTALE;
+	lease->cause = cause;
+	lease->before = d->want;
+	lease->before_origin = d->origin;
+	iovp_quarantine(d, lease, cause, evidence);
+	iovp_next_generation(d);
+	if (d->want.kind == IOVA_POLICY_DAC) {
+		iovp_stop_change(d);
+		d->want = lease->before;
+		d->origin = lease->before_origin;
+		if (d->phase == IOVP_BOUND)
+			iovp_lease_revert(d, lease);
+	}
+	iovp_who_now(&who, IOVP_BY_LEASE);
+	iovp_log_change(d, cause, IOVA_POLICY_OK, &from, &d->force.target, &who,
+			evidence);
+	return 0;
+}
+
 /* The policy stays. */
 void iovp_lease_keep(struct iovp_lease *lease)
 {

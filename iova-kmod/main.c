@@ -19,6 +19,7 @@
 #include "iovp.h"
 
 struct workqueue_struct *iovp_wq;
+struct workqueue_struct *iovp_change_wq;
 DECLARE_WAIT_QUEUE_HEAD(iovp_waiters);
 bool iovp_asleep;	/* about to sleep, or not awake again yet: no lease begins */
 
@@ -54,6 +55,14 @@ static struct notifier_block iovp_pm_nb = {
 	.notifier_call = iovp_pm_notify,
 };
 
+static void iovp_destroy_queues(void)
+{
+	if (iovp_change_wq)
+		destroy_workqueue(iovp_change_wq);
+	if (iovp_wq)
+		destroy_workqueue(iovp_wq);
+}
+
 static int __init iovp_init(void)
 {
 	int ret;
@@ -64,9 +73,11 @@ static int __init iovp_init(void)
 	/* Ends of leases: before others, and also when there is no memory. */
 	iovp_wq = alloc_workqueue("iova_policy",
 				  WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
-	if (!iovp_wq) {
+	/* What may take seconds, and which a rescuer must never be busy with. */
+	iovp_change_wq = alloc_workqueue("iova_policy_change", WQ_UNBOUND, 0);
+	if (!iovp_wq || !iovp_change_wq) {
 		ret = -ENOMEM;
-		goto err_announce;
+		goto err_wq;
 	}
 	ret = iovp_devices_init();
 	if (ret)
@@ -84,8 +95,7 @@ err_pm:
 err_devices:
 	iovp_devices_exit();
 err_wq:
-	destroy_workqueue(iovp_wq);
-err_announce:
+	iovp_destroy_queues();
 	iovp_announce_exit();
 	return ret;
 }
@@ -97,7 +107,7 @@ static void __exit iovp_exit(void)
 	unregister_pm_notifier(&iovp_pm_nb);
 	iovp_fault_exit();
 	iovp_devices_exit();
-	destroy_workqueue(iovp_wq);
+	iovp_destroy_queues();
 	iovp_announce_exit();
 	iovp_remember_exit();
 }

@@ -100,7 +100,7 @@ fn stage(device: u32, data: &mut Data, random: &mut Random) {
     let [_, flags, bdf, generation, kind, width, window, lease] = &mut data.0[..8] else { return };
     (*bdf, *generation, *kind, *width, *window, *lease) = (device, 0, abi::kind::DAC, 40, 0, 10_000);
     match random.below(7) {
-        0 => *flags = 1 << (3 + random.below(29)),
+        0 => *flags = 1 << (4 + random.below(28)),
         1 => *bdf = 0x00ff_0000 | random.next() as u32,
         2 => *generation = 0x8000_0000 | random.next() as u32,
         3 => *kind = 3 + random.below(1 << 20) as u32,

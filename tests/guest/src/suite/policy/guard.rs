@@ -175,6 +175,28 @@ pub(super) fn drained() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// A watcher that looks only after its lease has run out still finds the fault.
+pub(super) fn late() -> Result<Outcome> {
+    if !host::reports_faults() {
+        return Ok(Outcome::Skipped("this QEMU's AMD-Vi reports no blocked write".into()));
+    }
+    let edu = ready(BYSTANDER)?;
+    let policy = format!("dac:{}", width());
+    let trial = Trial::start(EDU.0, &policy, &["--flush"])?;
+    trial.signal(libc::SIGSTOP);
+    let write = edu.write(1, 0)?[0];
+    // The kernel's own guard does not wait for the watcher.
+    EDU.until("state", |state| !state.starts_with("leased"), PATIENCE)?;
+    trial.signal(libc::SIGCONT);
+    EDU.until("state", |state| state.starts_with("quarantined"), PATIENCE)?;
+    let said = trial.end()?.code(1)?.json()?;
+    println!("# the trial says: {}", said["why"]);
+    ensure!(said["outcome"] == "quarantined", "the outcome is {}", said["outcome"]);
+    named(&fault_record(write)?)?;
+    tool::policy(&["release", EDU.0])?.code(0)?;
+    Ok(Outcome::Passed)
+}
+
 /// The record of the fault: made after the first write of the device and before the second.
 fn quarantine_of(writes: &[Transfer]) -> Result<Record> {
     let (first, second) = (writes[0], writes[1]);

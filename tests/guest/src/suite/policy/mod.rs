@@ -96,6 +96,7 @@ pub(crate) const GUARD: &[(&str, Test)] = &[
     ("policy_guard.the_window_keeps_the_bystander", guard::window),
     ("policy_guard.a_fault_reverts_and_quarantines", guard::fault),
     ("policy_guard.evidence_outlives_the_caches", guard::drained),
+    ("policy_guard.a_late_look_still_quarantines", guard::late),
     // The last: not every emulated device wakes up.
     ("policy_life.no_lease_begins_before_sleep", life::no_lease_before_sleep),
     ("policy_life.suspend", life::suspend),

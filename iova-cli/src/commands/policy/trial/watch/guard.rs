@@ -77,6 +77,12 @@ impl Watch<'_> {
     /// If the module saw the fault before us, what it means is still to be said.
     pub(super) fn lease_over(&mut self) -> Result<Option<Verdict>, Stop> {
         let Some(cause) = self.taken() else { return Ok(None) };
+        // A heartbeat that came too late is no reason to miss the fault.
+        if cause == Cause::Expired
+            && let Some(verdict) = self.faults()?
+        {
+            return Ok(Some(verdict));
+        }
         if cause != Cause::Fault {
             return Ok(Some(Verdict::Taken(cause)));
         }
