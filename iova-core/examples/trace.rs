@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use iova_core::inventory::Inventory;
 use iova_core::kernel::Kernel;
-use iova_core::probe::{Extras, Profile, Tracer};
+use iova_core::probe::{Demand, Extras, Profile, Tracer};
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
@@ -13,8 +13,10 @@ fn main() -> anyhow::Result<()> {
     let begin = Instant::now();
     let kernel = Kernel::load()?;
     let loaded = begin.elapsed();
-    let watch = args.next().and_then(|word| Inventory::collect(Some(&kernel)).find(&word).ok()?.first()?.dev);
-    let mut tracer = Tracer::attach(&kernel, profile, 16, Extras { watch, ..Extras::default() })?;
+    let inventory = Inventory::collect(Some(&kernel));
+    let watch = args.next().and_then(|word| inventory.find(&word).ok()?.first()?.dev);
+    let mut tracer =
+        Tracer::attach(&kernel, profile, Demand::of(&inventory), Extras { watch, ..Extras::default() })?;
     println!("kernel {:?}, attached {:?}", loaded, begin.elapsed());
     for skipped in tracer.skipped() {
         println!("skipped {} ({}): {}", skipped.hook, skipped.metric, skipped.why);

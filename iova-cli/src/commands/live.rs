@@ -6,7 +6,7 @@ use iova_core::doctor::{self, State};
 use iova_core::inventory::Inventory;
 use iova_core::kernel::{Kernel, KernelError};
 use iova_core::model::{SacControl, Unknown};
-use iova_core::probe::{Extras, ProbeError, Profile, Tracer};
+use iova_core::probe::{Demand, Extras, ProbeError, Profile, Tracer};
 use iova_core::sample::{Calls, Event, Sample};
 use iova_core::snapshot::{self, Snapshot};
 use std::num::NonZeroU32;
@@ -49,13 +49,12 @@ impl Live {
         }
         let kernel = self.kernel()?;
         let extras = Extras { watch, calls: self.calls };
-        let tracer = Tracer::attach(kernel, profile, inventory.devices.len(), extras);
+        let tracer = Tracer::attach(kernel, profile, Demand::of(inventory), extras);
         let mut tracer = tracer.map_err(|error| match error {
             ProbeError::NotPermitted => not_permitted(kernel, inventory),
             error => probe_stop(error),
         })?;
-        let domains = inventory.devices.iter().filter_map(|device| device.iovad);
-        tracer.know_domains(domains).map_err(probe_stop)?;
+        tracer.know_domains(Demand::domains(inventory)).map_err(probe_stop)?;
         self.tracer = Some(tracer);
         Ok(())
     }

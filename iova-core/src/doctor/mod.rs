@@ -64,6 +64,7 @@ pub fn survey(kernel: Result<&Kernel, &KernelError>, inventory: &Inventory) -> V
     abilities.push(system::lockdown(&root));
     abilities.push(rights::ebpf(&root));
     abilities.push(system::memory(kernel));
+    abilities.push(system::map_memory(inventory));
     if let Ok(kernel) = kernel {
         abilities.push(system::trampolines(kernel));
         abilities.push(system::ring_buffer(kernel));

@@ -3,7 +3,8 @@
 use super::{Ability, State, rights};
 use crate::inventory::{DomainType, Inventory};
 use crate::kernel::{Kernel, KernelError, Lockdown, Root};
-use crate::probe;
+use crate::metric::grouped;
+use crate::probe::{self, Demand, Footprint, Profile};
 
 const ALL: &str = "everything: measuring, allocator state, device policy";
 const STATE: &str = "allocator state: tree, caches, flush queues, largest gap; and the policy of each device";
@@ -125,6 +126,33 @@ pub(super) fn memory(kernel: Result<&Kernel, &KernelError>) -> Ability {
     }
 }
 
+/// What measuring takes of the kernel's memory: known before anything is loaded.
+pub(super) fn map_memory(inventory: &Inventory) -> Ability {
+    let name = "map memory";
+    let demand = Demand::of(inventory);
+    let of = |profile| probe::footprint(demand, profile);
+    let (Some(default), Some(full)) = (of(Profile::Default), of(Profile::Full)) else {
+        return Ability::ok(name, "not known: this binary was built without its eBPF programs");
+    };
+    Ability::ok(name, map_memory_text(demand, default, full.bytes))
+}
+
+fn map_memory_text(demand: Demand, default: Footprint, full_bytes: u64) -> String {
+    let Footprint { slots, value_bytes, cpus, bytes } = default;
+    let counters = default.slot_bytes();
+    format!(
+        "`iova report` takes {} bytes for its maps: {slots} slots x {value_bytes} bytes x {cpus} possible CPUs = {}, and {} for the \
+         rest; with --profile full {} bytes. Slots: {} for devices with a driver, {} for others and later ones, 1 for all that \
+         find none",
+        grouped(bytes),
+        grouped(counters),
+        grouped(bytes.saturating_sub(counters)),
+        grouped(full_bytes),
+        demand.mapping,
+        slots.saturating_sub(demand.mapping + 1),
+    )
+}
+
 fn remedy(error: &KernelError) -> &'static str {
     match error {
         KernelError::NotPermitted => "run as root (sudo iova …)",
@@ -178,5 +206,23 @@ pub(super) fn names(root: &Root) -> Ability {
             "names of devices: they are shown as vendor:device",
             "install the package pci.ids (Debian) or hwdata (Fedora, SUSE)",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn map_memory_is_worked_out() {
+        let demand = Demand { mapping: 120, idle: 180, domains: 120 };
+        let default = Footprint { slots: 166, value_bytes: 1392, cpus: 256, bytes: 62_000_000 };
+        let text = map_memory_text(demand, default, 170_000_000);
+        assert_eq!(
+            text,
+            "`iova report` takes 62,000,000 bytes for its maps: 166 slots x 1392 bytes x 256 possible CPUs = 59,154,432, and \
+             2,845,568 for the rest; with --profile full 170,000,000 bytes. Slots: 120 for devices with a driver, 45 for others \
+             and later ones, 1 for all that find none"
+        );
     }
 }

@@ -12,6 +12,7 @@ mod unit;
 pub use call::{CALL, CallFigure};
 pub use report::ADDED_TIME;
 pub use unit::Unit;
+pub(crate) use unit::grouped;
 
 use crate::model::{Device, Domain, Report};
 use std::collections::HashMap;

@@ -110,7 +110,7 @@ fn scaled(value: f64, step: f64, units: &[&str]) -> String {
 }
 
 /// 1234567 as "1,234,567".
-fn grouped(value: u64) -> String {
+pub(crate) fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -5,37 +5,34 @@ use std::num::NonZeroU32;
 
 use aya::include_bytes_aligned;
 use aya::maps::{Map, MapData, MapError, Queue};
-use iova_common::agg::ORDERS;
 use iova_common::config::Config;
 
+use super::entries::Entries;
 use super::hooks::{HOOKS, Hook, Place, Role, is_pointless};
 use super::object::{AttachError, Object, ObjectError};
 use super::recycle::Recycler;
+use super::slots::Demand;
 use super::totals::Totals;
 use super::weigh::Scale;
-use super::{Extras, ProbeError, Profile, Skipped, Tracer, calls, events, kmsg, sys};
+use super::{Extras, ProbeError, Profile, Skipped, Tracer, events, kmsg, sys};
 use crate::kernel::{Kernel, Lockdown, btf::TypeId};
 
-static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/iova.bpf.o"));
+pub(super) static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/iova.bpf.o"));
 
-/// Slots beyond the devices and domains known at start, for those that come later.
-const SPARE: u32 = 16;
-/// Slots there can be at most: the size of the queues of free slots.
-const MOST: u32 = 4096;
 /// A call this slow is worth an event and its stack in profile `full`, ns.
 const SLOW_CALL_NS: u64 = 50_000;
 
 pub(super) fn attach(
     kernel: &Kernel,
     profile: Profile,
-    max_devices: usize,
+    demand: Demand,
     extras: Extras,
 ) -> Result<Tracer, ProbeError> {
     if OBJECT.is_empty() {
         return Err(ProbeError::NoObject);
     }
     sys::raise_memlock();
-    let slots = u32::try_from(max_devices).unwrap_or(MOST).saturating_add(SPARE + 1).min(MOST);
+    let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
     let offsets = kernel.offsets();
     let fast_hook = usable(kernel, profile, Role::Fast);
     let config = Config {
@@ -43,28 +40,15 @@ pub(super) fn attach(
         call_sampling: extras.calls.map_or(0, NonZeroU32::get),
         ..config(profile, fast_hook)
     };
-    let one_of = |wanted: bool, entries| if wanted { entries } else { 1 };
-    let full = profile >= Profile::Full;
-    let every_free = config.free_sample_mask == 0;
-    let entries = [
-        ("DEVICES", slots),
-        ("FREES", one_of(every_free, slots)),
-        ("FREE_SAMPLES", one_of(!every_free, slots)),
-        ("MAPS", one_of(full, slots)),
-        ("DOMAINS", slots),
-        ("FQ_TIMERS", slots),
-        ("LOCK_WAITS", one_of(full, slots)),
-        ("WATCHED", one_of(extras.watch.is_some(), ORDERS as u32)),
-        ("CALLS", calls::ring_bytes(extras.calls)),
-    ];
+    let entries = Entries::new(demand, profile, &config, extras, cpus);
+    let slots = entries.slots;
     let globals = [("OFFSETS", bytes_of(&offsets)), ("CONFIG", bytes_of(&config))];
     let mut object = Object::load(OBJECT, globals, &entries).map_err(load_error)?;
-    give_out(&mut object, "FREE_SLOTS", 1..slots)?;
-    give_out(&mut object, "FREE_DOMAIN_SLOTS", 0..slots)?;
+    give_out(&mut object, "FREE_SLOTS", 1..slots.devices)?;
+    give_out(&mut object, "FREE_DOMAIN_SLOTS", 0..slots.domains)?;
     let (roles, mut skipped) = attach_all(&mut object, kernel, profile, extras.calls.is_some())?;
     object.complete();
     let log = fault_log(kernel, &mut skipped);
-    let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
     // What loading took is not needed again, and a screen may stay for days.
     sys::give_back_memory();
     Ok(Tracer {
@@ -100,7 +84,8 @@ fn fault_log(kernel: &Kernel, skipped: &mut Vec<Skipped>) -> Option<kmsg::Log> {
         .ok()
 }
 
-fn config(profile: Profile, fast_hook: bool) -> Config {
+/// What a profile measures.
+pub(super) fn config(profile: Profile, fast_hook: bool) -> Config {
     let base = Config { fast_hook: u32::from(fast_hook), ..Config::DEFAULT };
     match profile {
         Profile::Light => Config { alloc_sample_mask: 63, free_latency: 0, ..base },
@@ -152,9 +137,14 @@ pub(super) fn give_out(
 
 pub(super) fn know_domains(
     object: &mut Object,
+    most: u32,
     iovads: impl IntoIterator<Item = u64>,
 ) -> Result<(), ProbeError> {
+    let mut left = most;
     for iovad in iovads {
+        if left == 0 {
+            break;
+        }
         let name = "FREE_DOMAIN_SLOTS";
         let mut queue: Queue<_, u32> =
             Queue::try_from(map(object, name)?).map_err(|error| ProbeError::Map { name, error })?;
@@ -162,9 +152,11 @@ pub(super) fn know_domains(
         let name = "DOMAIN_SLOTS";
         let mut slots: aya::maps::HashMap<_, u64, u32> = aya::maps::HashMap::try_from(map(object, name)?)
             .map_err(|error| ProbeError::Map { name, error })?;
-        // A slow allocation may have been faster; its slot is then the right one.
+        // A slow allocation may have been faster, or another device of the group; its slot is then the right one.
         if slots.insert(iovad, slot, 1).is_err() {
             give_out(object, "FREE_DOMAIN_SLOTS", [slot])?;
+        } else {
+            left -= 1;
         }
     }
     Ok(())

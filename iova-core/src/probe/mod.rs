@@ -5,12 +5,15 @@
 
 mod attach;
 mod calls;
+mod entries;
 mod events;
+mod footprint;
 pub mod hooks;
 pub(crate) mod kmsg;
 mod object;
 mod read;
 mod recycle;
+mod slots;
 mod sum;
 mod sys;
 mod totals;
@@ -20,7 +23,9 @@ mod weigh;
 #[doc(hidden)]
 pub mod bench;
 
+pub use footprint::{Footprint, footprint};
 pub use object::ObjectError;
+pub use slots::Demand;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,6 +41,7 @@ use crate::kernel::Kernel;
 use crate::sample::{Calls, Event, Sample};
 use hooks::Role;
 use object::Object;
+use slots::Slots;
 
 /// How closely to look. Each profile adds to the one before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,8 +162,7 @@ pub struct Tracer {
     recycler: recycle::Recycler,
     /// CPUs there can be: the kernel gives a value for each.
     cpus: usize,
-    /// Slots of devices and of domains.
-    slots: u32,
+    slots: Slots,
     config: Config,
     scale: weigh::Scale,
     /// Single calls that were lost and passed over, as last read.
@@ -170,15 +175,15 @@ pub struct Tracer {
 }
 
 impl Tracer {
-    /// Loads and attaches everything the profile wants and the kernel offers. `max_devices` sizes the per-device maps;
-    /// devices beyond it (and 16 spare ones for hot-plug) are counted together as "other".
+    /// Loads and attaches everything the profile wants and the kernel offers. `demand` sizes the maps; devices that come when there
+    /// is no slot left are counted together as "other".
     pub fn attach(
         kernel: &Kernel,
         profile: Profile,
-        max_devices: usize,
+        demand: Demand,
         extras: Extras,
     ) -> Result<Self, ProbeError> {
-        attach::attach(kernel, profile, max_devices, extras)
+        attach::attach(kernel, profile, demand, extras)
     }
 
     /// Events that came since the last call, oldest first, also those that a sample has had meanwhile; since the first call. The next
@@ -192,9 +197,10 @@ impl Tracer {
         events::descriptors(self)
     }
 
-    /// Names the domains that exist, so that lock waits are seen before a domain's first slow allocation.
+    /// Names the domains that exist, those that matter most first, so that lock waits are seen before a domain's first slow
+    /// allocation. Slots for those that come later stay free.
     pub fn know_domains(&mut self, iovads: impl IntoIterator<Item = u64>) -> Result<(), ProbeError> {
-        attach::know_domains(&mut self.object, iovads)
+        attach::know_domains(&mut self.object, self.slots.domains.saturating_sub(slots::SPARE), iovads)
     }
 
     /// Reads all counters: cumulative since attach. To be called at least every ten seconds, because the kernel's

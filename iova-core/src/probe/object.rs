@@ -12,6 +12,7 @@ use aya::maps::{Map, MapData, MapError};
 use aya_obj::generated::bpf_map_type;
 use aya_obj::{EbpfSectionKind, Function};
 
+use super::entries::Entries;
 use super::hooks::Place;
 use crate::bpf::{self, LoadAttr};
 use crate::kernel::btf::TypeId;
@@ -71,15 +72,15 @@ impl Object {
     pub(super) fn load(
         bytes: &[u8],
         globals: [(&str, &[u8]); 2],
-        entries: &[(&str, u32)],
+        entries: &Entries,
     ) -> Result<Self, ObjectError> {
         let mut object = aya_obj::Object::parse(bytes)?;
         object.patch_map_data(globals.map(|(name, value)| (name, (value, true))).into())?;
         let btf = types(&mut object)?;
         let mut made = Vec::new();
         for (name, mut map) in object.maps.drain() {
-            if let Some((_, entries)) = entries.iter().find(|(sized, _)| *sized == name) {
-                map.set_max_entries(*entries);
+            if let Some(entries) = entries.of(&name) {
+                map.set_max_entries(entries);
             }
             let data = make(&name, &mut map, btf.as_ref().map(AsFd::as_fd))?;
             made.push((name, map, data));
@@ -182,9 +183,9 @@ fn types(object: &mut aya_obj::Object) -> Result<Option<OwnedFd>, ObjectError> {
 /// Makes a map and fills it with its constants.
 fn make(name: &str, map: &mut aya_obj::Map, btf: Option<BorrowedFd<'_>>) -> Result<MapData, ObjectError> {
     if map.map_type() == bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32 {
-        // Pages, a power of two of them; entries have no fixed size.
+        // Entries have no fixed size.
         map.set_value_size(0);
-        map.set_max_entries(map.max_entries().max(page_size()).next_power_of_two());
+        map.set_max_entries(ring_bytes(map.max_entries()));
     }
     let data = MapData::create(map.clone(), name, btf)?;
     let refused = |error| ObjectError::Refused { what: "its constants", error };
@@ -208,6 +209,11 @@ fn typed(map: &aya_obj::Map, data: MapData) -> Option<Map> {
         bpf_map_type::BPF_MAP_TYPE_STACK_TRACE => Map::StackTraceMap(data),
         _ => return None,
     })
+}
+
+/// The size of a ring that holds so many bytes: pages, a power of two of them.
+pub(super) fn ring_bytes(bytes: u32) -> u32 {
+    bytes.max(page_size()).next_power_of_two()
 }
 
 fn page_size() -> u32 {

@@ -82,7 +82,7 @@ pub(super) fn hash<'a, K: aya::Pod, V: aya::Pod>(
 }
 
 pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
-    let (cpus, slots) = (tracer.cpus, tracer.slots);
+    let (cpus, slots) = (tracer.cpus, tracer.slots.devices);
     let measured = measured(tracer);
     let ns = sys::monotonic_ns();
     let aggs: Vec<DeviceAgg> = read_array(&per_cpu(&tracer.object, "DEVICES")?, slots, cpus)?;
@@ -136,7 +136,7 @@ fn domains(tracer: &mut Tracer, measured: Measured) -> Result<Vec<DomainCounters
     let known: Vec<(u64, u32)> =
         hash::<u64, u32>(&tracer.object, "DOMAIN_SLOTS")?.iter().filter_map(Result::ok).collect();
     recycle::domains(tracer, &known)?;
-    let used = known.iter().map(|(_, slot)| slot + 1).max().unwrap_or(0).min(tracer.slots);
+    let used = known.iter().map(|(_, slot)| slot + 1).max().unwrap_or(0).min(tracer.slots.domains);
     let aggs = read_array(&per_cpu(&tracer.object, "DOMAINS")?, used, tracer.cpus)?;
     let waits = if measured.lock_wait { used } else { 0 };
     let waits = read_array(&per_cpu(&tracer.object, "LOCK_WAITS")?, waits, tracer.cpus)?;

@@ -5,7 +5,6 @@ use iova_core::finding::thresholds;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 pub(super) fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
@@ -137,17 +136,6 @@ fn runbooks_are_those_of_the_findings() {
         {
             assert!(said.contains(sentence), "{}: no finding says {sentence:?}", alert.name);
         }
-    }
-}
-
-#[test]
-fn the_service_may_do_little() {
-    let mut analyze = Command::new("systemd-analyze");
-    // In tenths.
-    analyze.args(["security", "--offline=yes", "--threshold=20", "--no-pager"]);
-    match analyze.arg(project("dist/systemd/iova-export.service")).output() {
-        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout)),
-        Err(_) => eprintln!("skipped: systemd-analyze is not here"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::system::{journal, property, tell};
+use crate::system::{exposure_is, journal, property, tell};
 
 const SERVICE: &str = "iova-export.service";
 const SOCKET: &str = "iova-export.socket";
@@ -81,11 +81,7 @@ pub(crate) fn has_no_rights() -> Result<String> {
 }
 
 pub(crate) fn is_closed() -> Result<String> {
-    let said = tell("systemd-analyze", &["security", "--no-pager", SERVICE])?;
-    let line = said.lines().find(|line| line.contains("Overall exposure level")).context("no score")?;
-    let score = line.split_whitespace().find_map(|word| word.parse::<f32>().ok()).context("no score")?;
-    ensure!(score <= EXPOSED, "{line}");
-    Ok(format!("# {}\n", line.trim_start_matches(|c: char| !c.is_ascii()).trim()))
+    exposure_is(SERVICE, EXPOSED)
 }
 
 /// Stopped it is gone; whoever asks then brings it back, because the socket is still there.

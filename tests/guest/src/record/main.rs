@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use iova_core::inventory::Inventory;
 use iova_core::kernel::Kernel;
 use iova_core::model::{SacControl, Unknown};
-use iova_core::probe::{Extras, Profile, Skipped, Tracer};
+use iova_core::probe::{Demand, Extras, Profile, Skipped, Tracer};
 use iova_core::snapshot;
 use serde_json::json;
 
@@ -32,8 +32,8 @@ fn main() -> Result<()> {
 fn record(profile: Profile, seconds: u32, file: &str, load: &[String]) -> Result<()> {
     let kernel = Kernel::load()?;
     let mut inventory = Inventory::collect(Some(&kernel));
-    let mut tracer = Tracer::attach(&kernel, profile, inventory.devices.len(), Extras::default())?;
-    tracer.know_domains(inventory.devices.iter().filter_map(|device| device.iovad))?;
+    let mut tracer = Tracer::attach(&kernel, profile, Demand::of(&inventory), Extras::default())?;
+    tracer.know_domains(Demand::domains(&inventory))?;
     let mut out = BufWriter::new(File::create(file)?);
     let start = json!({
         "profile": profile.name(),

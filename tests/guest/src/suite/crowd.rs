@@ -8,12 +8,14 @@ use anyhow::{Context, Result, ensure};
 
 use crate::load::Load;
 use crate::policy::device;
+use crate::robust::maps;
 use crate::robust::run::remark;
 use crate::top::Pty;
 use crate::{Outcome, Test};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("crowd.list_knows_the_port_above", list_knows_the_port),
+    ("crowd.maps_take_what_doctor_says", maps::take_what_doctor_says),
     ("crowd.screen_stays_small", || stays_small(3 * STUCK)),
 ];
 

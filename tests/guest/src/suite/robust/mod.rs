@@ -8,6 +8,7 @@ mod hosts;
 pub(crate) mod hotplug;
 mod kernel;
 mod load;
+pub(crate) mod maps;
 mod pair;
 mod rights;
 pub(crate) mod run;
@@ -39,6 +40,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("robust.symbols_by_index_and_listing", symbols::both_ways),
     ("robust.hooks_inlined_away", kernel::inlined),
     ("robust.memory_and_first_sample", cost::memory_and_first_sample),
+    ("robust.maps_take_what_doctor_says", maps::take_what_doctor_says),
     ("robust.devices_removed_and_added", hotplug::removed_and_added),
 ];
 
