@@ -32,11 +32,16 @@ pub(super) fn plan(look: &Look, args: &VerifyArgs) -> Result<Plan, Stop> {
     fits(&suspects)?;
     let kernel = look.inventory.host.kernel.clone();
     let file = |given: &Option<std::path::PathBuf>, found, what, option| {
-        given.clone().or(found).ok_or_else(|| {
-            Stop::unusable(format!(
-                "the {what} of Linux {kernel} was not found in its usual places: name it with {option}"
-            ))
-        })
+        // Later rounds are prepared by a unit, whose directory is another one.
+        given
+            .as_ref()
+            .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+            .or(found)
+            .ok_or_else(|| {
+                Stop::unusable(format!(
+                    "the {what} of Linux {kernel} was not found in its usual places: name it with {option}"
+                ))
+            })
     };
     Ok(Plan {
         schema_version: 1,
@@ -50,10 +55,23 @@ pub(super) fn plan(look: &Look, args: &VerifyArgs) -> Result<Plan, Stop> {
         bisect: args.bisect,
         reboot: args.reboot,
         watch_ms: u64::try_from(watch(args).as_millis()).unwrap_or(u64::MAX),
-        command: args.command.clone(),
+        command: from_anywhere(&args.command),
         rounds: Vec::new(),
         answer: None,
     })
+}
+
+/// The same command for a unit, whose directory is not this one: a program that was named by its place has its whole path.
+fn from_anywhere(command: &[String]) -> Vec<String> {
+    let mut command = command.to_vec();
+    if let Some(program) = command.first_mut().filter(|program| program.contains('/'))
+        && let Some(whole) = std::path::absolute(program.as_str())
+            .ok()
+            .and_then(|path| path.into_os_string().into_string().ok())
+    {
+        *program = whole;
+    }
+    command
 }
 
 /// A command is run once, unless a time is given.
@@ -120,4 +138,19 @@ fn more(look: &Look, args: &VerifyArgs, left_out: &[LeftOut]) -> Option<String> 
 fn id() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{:08x}", since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_program_is_found_from_another_directory() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let here = std::env::current_dir().unwrap().join("check.sh").into_os_string().into_string().unwrap();
+        assert_eq!(from_anywhere(&words(&["./check.sh", "./x"])), [here.as_str(), "./x"]);
+        for same in [&["/bin/true"][..], &["fio", "a/b"], &[]] {
+            assert_eq!(from_anywhere(&words(same)), same);
+        }
+    }
 }
