@@ -9,6 +9,7 @@ mod cliff;
 pub(crate) mod device;
 mod disk;
 pub(crate) mod edu;
+mod faults;
 mod fuzz;
 mod guard;
 pub(crate) mod host;
@@ -71,6 +72,9 @@ pub(crate) const LIFE: &[(&str, Test)] = &[
     ("policy_life.the_same_again_is_no_news", life::same_again),
     ("policy_life.a_full_audit_log_holds_nothing_up", audit::full_backlog),
 ];
+
+pub(crate) const FAULTS: &[(&str, Test)] =
+    &[("policy_guard.faults_from_four_threads", faults::from_four_threads)];
 
 pub(crate) const FUZZ: &[(&str, Test)] =
     &[("policy_fuzz.requests", fuzz::requests), ("policy_fuzz.files", fuzz::files)];
