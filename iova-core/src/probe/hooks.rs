@@ -129,7 +129,7 @@ pub fn is_pointless(kernel: &Kernel, role: Role) -> bool {
         && !kernel.symbols.exists("dma_iova_try_alloc")
 }
 
-/// Why a role's programs would measure something else on this kernel, if they would.
+/// The reason why a role's programs would measure something else on this kernel, if they would.
 pub fn misleading(kernel: &Kernel, role: Role) -> Option<&'static str> {
     let waits = matches!(role, Role::LockWait | Role::LockWaitBegin);
     (waits && kernel.btf.spinlocks_sleep()).then_some(

@@ -54,7 +54,7 @@ pub(crate) const RIGHTS_AND_ENDS: &[(&str, Test)] = &[
     ("robust.two_at_once", pair::two_at_once),
 ];
 
-/// What a kernel with PREEMPT_RT has not.
+/// Measurements that a kernel with PREEMPT_RT does not give.
 pub(crate) const REALTIME: &[(&str, Test)] =
     &[("robust.waits_that_sleep_are_not_measured", hosts::waits_that_sleep)];
 
