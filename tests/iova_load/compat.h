@@ -9,6 +9,7 @@
 #include <linux/hrtimer.h>
 #include <linux/iommu.h>
 #include <linux/mm.h>
+#include <linux/preempt.h>
 #include <linux/slab.h>
 
 #ifndef kzalloc_obj
@@ -50,6 +51,26 @@ static inline int il_sac_flag_set(struct device *dev, bool on)
 #else
 	return -EOPNOTSUPP;
 #endif
+}
+
+/*
+ * One CPU to oneself, as far as mapping can have that: on PREEMPT_RT its locks
+ * sleep, so preemption can't be off there.
+ */
+static inline void il_cpu_get(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		migrate_disable();
+	else
+		preempt_disable();
+}
+
+static inline void il_cpu_put(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		migrate_enable();
+	else
+		preempt_enable();
 }
 
 #endif

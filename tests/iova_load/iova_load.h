@@ -191,6 +191,9 @@ int il_cmd_drain(struct il_args *a, struct il_result *r);
 int il_cmd_probe(struct il_args *a, struct il_result *r);
 void il_probe_exit(void);
 
+/* fault.c: faults that nothing caused */
+int il_cmd_faults(struct il_args *a, struct il_result *r);
+
 /* delay.c: a planted slowdown */
 int il_cmd_delay(struct il_args *a, struct il_result *r);
 void il_delay_exit(void);

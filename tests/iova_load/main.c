@@ -67,6 +67,9 @@
  * probe dev= on|off|read
  *		count alloc_iova_fast() and alloc_iova() of this domain with
  *		kprobes, independent of any tracer
+ * faults dev= [threads=1] [ms=1000] [address=0xdead000]
+ *		report IOMMU faults of the device, as fast as the threads can,
+ *		though it did nothing
  * stats [dev=]		totals since module load
  * help
  *
@@ -133,6 +136,7 @@ static const struct il_command il_commands[] = {
 	{ "sac", il_cmd_sac },
 	{ "probe", il_cmd_probe },
 	{ "delay", il_cmd_delay },
+	{ "faults", il_cmd_faults },
 	{ "stats", il_cmd_stats },
 	{ "help", il_cmd_help },
 };

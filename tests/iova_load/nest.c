@@ -180,6 +180,8 @@ static int il_nest_args(struct il_args *a, struct il_nest *n)
 		n->mode = HRTIMER_MODE_REL_PINNED_SOFT;
 	else if (context && strcmp(context, "hard"))
 		return il_bad(a, "context: not hard or soft");
+	else if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return il_bad(a, "context: hard interrupts can't map here");
 
 	ret = il_arg_u64(a, "size", &n->size, PAGE_SIZE, 1, il_buffer_size);
 	if (!ret)

@@ -494,11 +494,11 @@ static u64 il_bench(struct il_dev *d, size_t size, u64 count, struct il_count *c
 
 	while (left && !il_stopped(d)) {
 		nr = min_t(u64, left, IL_CHUNK);
-		preempt_disable();
+		il_cpu_get();
 		start = ktime_get_ns();
 		il_bench_chunk(il_device(d), size, nr, &failed, &high);
 		ns += ktime_get_ns() - start;
-		preempt_enable();
+		il_cpu_put();
 		cond_resched();
 		left -= nr;
 	}

@@ -7,12 +7,14 @@
  * all CPUs: a CPU that holds a spinlock can't be stopped, so none of the locks
  * is held, and no range of addresses is on its way from one place to another,
  * except what a preempted task or the depot's worker has in hand, which counts
- * as live. iova_rbtree_lock is taken all the same, as a check of that argument.
+ * as live. On PREEMPT_RT a task that does not run may hold one. So all locks
+ * are looked at, everywhere, and a copy with one that is held is made again.
  *
  * Structures that no header has are read with copy_from_kernel_nofault() and
  * checked, so that a kernel with other layouts gives an error, not an oops.
  */
 
+#include <linux/delay.h>
 #include <linux/iommu.h>
 #include <linux/iova.h>
 #include <linux/log2.h>
@@ -29,6 +31,7 @@
 #include "snap.h"
 
 #define IL_SNAP_TRIES	8
+#define IL_SNAP_PAUSE_US	500	/* for whoever holds a lock */
 #define IL_FQ_MAX	65536	/* entries of the largest queue, and to spare */
 
 static bool il_iovad_sane(struct iova_domain *iovad)
@@ -115,6 +118,13 @@ int il_space_find(struct il_dev *d, struct il_space *space)
 	if (!ret && !il_iovad_sane(space->iovad))
 		ret = -EOPNOTSUPP;
 	return ret;
+}
+
+/* Somebody is about to change what it protects. @lock may be a copy. */
+static void il_look_at(struct il_snap *s, spinlock_t *lock)
+{
+	if (spin_is_locked(lock))
+		s->busy = true;
 }
 
 static void il_park(struct il_snap *s, unsigned long pfn, enum il_kind kind)
@@ -213,12 +223,14 @@ static void il_copy_rcache(struct il_snap *s, struct il_rcache *from,
 		s->broken = "rcache";
 		return;
 	}
+	il_look_at(s, &rc.lock);
 	for_each_possible_cpu(cpu) {
 		if (copy_from_kernel_nofault(&cpu_rc, per_cpu_ptr(rc.cpu_rcaches, cpu),
 					     sizeof(cpu_rc))) {
 			s->broken = "cpu rcache";
 			return;
 		}
+		il_look_at(s, &cpu_rc.lock);
 		s->loaded[order] += il_copy_mag(s, cpu_rc.loaded, 0);
 		s->prev[order] += il_copy_mag(s, cpu_rc.prev, 0);
 	}
@@ -229,7 +241,11 @@ static void il_copy_fq(struct il_snap *s, struct il_fq *fq)
 {
 	unsigned int head, tail, mask, i;
 	struct il_fq_entry entry;
+	spinlock_t lock;	/* a copy of the kernel's */
 
+	if (copy_from_kernel_nofault(&lock, &fq->lock, sizeof(lock)))
+		goto broken;
+	il_look_at(s, &lock);
 	if (copy_from_kernel_nofault(&head, &fq->head, sizeof(head)) ||
 	    copy_from_kernel_nofault(&tail, &fq->tail, sizeof(tail)))
 		goto broken;
@@ -272,15 +288,21 @@ static int il_copy_all(void *data)
 	struct il_rcache *rcaches;
 	unsigned int i;
 
-	if (!spin_trylock(&iovad->iova_rbtree_lock))
-		return -EAGAIN;
+	s->busy = false;
+	il_look_at(s, &iovad->iova_rbtree_lock);
+	if (s->busy)
+		return -EBUSY;
 
 	rcaches = (struct il_rcache *)iovad->rcaches;
 	il_copy_tree(s);
 	for (i = 0; i < IL_RCACHES && rcaches && !s->broken; i++)
 		il_copy_rcache(s, &rcaches[i], i);
 	il_copy_fqs(s);
-	spin_unlock(&iovad->iova_rbtree_lock);
+	if (s->busy) {
+		/* Halfway through a change it may look like anything. */
+		s->broken = NULL;
+		return -EBUSY;
+	}
 	return s->broken ? -EOPNOTSUPP : 0;
 }
 
@@ -330,10 +352,6 @@ struct il_snap *il_snap_take(struct il_dev *d)
 	struct il_snap *s;
 	int ret, tries;
 
-	/* There a spinlock can be held by a task that does not run. */
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		return ERR_PTR(-EOPNOTSUPP);
-
 	s = kvzalloc_obj(*s);
 	if (!s)
 		return ERR_PTR(-ENOMEM);
@@ -343,7 +361,9 @@ struct il_snap *il_snap_take(struct il_dev *d)
 
 	for (tries = 0; tries < IL_SNAP_TRIES; tries++) {
 		ret = il_snap_try(s);
-		if (ret != -EAGAIN)
+		if (ret == -EBUSY)
+			usleep_range(IL_SNAP_PAUSE_US, 2 * IL_SNAP_PAUSE_US);
+		else if (ret != -EAGAIN)
 			break;
 	}
 	if (!ret)

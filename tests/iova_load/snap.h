@@ -56,6 +56,7 @@ struct il_parked {
  * @prev: the same in their previous magazines
  * @depot: the same in the depot
  * @anchor: the last node is the anchor
+ * @busy: a lock was held, so the copy may be of half a change
  * @broken: what does not look as layout.h says
  * @mag: scratch
  */
@@ -74,6 +75,7 @@ struct il_snap {
 	u64 prev[IL_RCACHES];
 	u64 depot[IL_RCACHES];
 	bool anchor;
+	bool busy;
 	const char *broken;
 	struct il_magazine mag;
 };

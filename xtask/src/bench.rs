@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.top {
         return top::run(false);
     }
-    let lines = if args.kernel.is_empty() { Line::ALL.to_vec() } else { args.kernel.clone() };
+    let lines = if args.kernel.is_empty() { Line::COUNTED.to_vec() } else { args.kernel.clone() };
     let mut measured = measure(&lines)?;
     measured.sort_by_key(Pair::place);
     print!("{}", table::render(&measured));

@@ -21,14 +21,19 @@ pub(crate) enum Line {
     V6_1,
     V6_12,
     V7_3,
+    /// 6.12 with PREEMPT_RT, as Debian builds it.
+    Rt,
     /// 6.12 with KASAN, lockdep and kmemleak, built here from Debian's source; no part of the matrix.
     Debug,
 }
 
 impl Line {
     /// The stock ones.
-    pub(crate) const ALL: [Self; 4] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::V7_3];
-    const WITH_DEBUG: [Self; 5] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::V7_3, Self::Debug];
+    pub(crate) const ALL: [Self; 5] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::V7_3, Self::Rt];
+    /// Those whose instructions are counted. On a real-time kernel an instruction count says little: what matters there is
+    /// who waits for whom.
+    pub(crate) const COUNTED: [Self; 4] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::V7_3];
+    const WITH_DEBUG: [Self; 6] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::V7_3, Self::Rt, Self::Debug];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -36,6 +41,7 @@ impl Line {
             Self::V6_1 => "6.1",
             Self::V6_12 => "6.12",
             Self::V7_3 => "7.3",
+            Self::Rt => "6.12-rt",
             Self::Debug => "6.12-debug",
         }
     }
@@ -44,7 +50,7 @@ impl Line {
     pub(crate) fn suite(self) -> Suite {
         match self {
             Self::V5_10 => Suite::Bullseye,
-            Self::V6_1 | Self::V6_12 | Self::Debug => Suite::Bookworm,
+            Self::V6_1 | Self::V6_12 | Self::Rt | Self::Debug => Suite::Bookworm,
             Self::V7_3 => Suite::Trixie,
         }
     }
@@ -56,6 +62,7 @@ impl Line {
             Self::V6_1 => ("6.1.0-", "-amd64"),
             Self::V6_12 | Self::Debug => ("6.12.", "+deb12-amd64"),
             Self::V7_3 => ("7.3.", "+deb13-amd64"),
+            Self::Rt => ("6.12.", "+deb12-rt-amd64"),
         }
     }
 
@@ -65,13 +72,18 @@ impl Line {
             Self::V7_3 => &["linux-binary-", "linux-modules-", "linux-base-"],
             _ => &["linux-image-"],
         };
+        // The tools are the same for every flavour, common headers are not.
+        let (version, common) = match base.strip_suffix("-rt") {
+            Some(version) => (version, format!("{version}-common-rt")),
+            None => (base, format!("{base}-common")),
+        };
         let kbuild = match self {
             Self::V5_10 | Self::V6_1 => self.name(),
-            _ => base,
+            _ => version,
         };
         let mut packages: Vec<_> = image.iter().map(|prefix| format!("{prefix}{release}")).collect();
         packages.push(format!("linux-headers-{release}"));
-        packages.push(format!("linux-headers-{base}-common"));
+        packages.push(format!("linux-headers-{common}"));
         packages.push(format!("linux-kbuild-{kbuild}"));
         packages
     }
@@ -245,6 +257,15 @@ mod tests {
         let split = Line::V7_3.packages("7.3.4+deb13-amd64");
         assert!(split.contains(&"linux-modules-7.3.4+deb13-amd64".into()));
         assert!(split.contains(&"linux-kbuild-7.3.4+deb13".into()));
+        assert_eq!(
+            Line::Rt.packages("6.12.117+deb12-rt-amd64"),
+            [
+                "linux-image-6.12.117+deb12-rt-amd64",
+                "linux-headers-6.12.117+deb12-rt-amd64",
+                "linux-headers-6.12.117+deb12-common-rt",
+                "linux-kbuild-6.12.117+deb12"
+            ]
+        );
     }
 
     #[test]
@@ -264,5 +285,13 @@ mod tests {
         let split = names(&["linux-binary-7.3.4+deb13-amd64", "linux-headers-7.3.4+deb13-amd64"]);
         assert_eq!(pick(Line::V7_3, &split).as_deref(), Some("7.3.4+deb13-amd64"));
         assert_eq!(pick(Line::V5_10, &packages), None);
+        let flavours = names(&[
+            "linux-image-6.12.117+deb12-amd64",
+            "linux-headers-6.12.117+deb12-amd64",
+            "linux-image-6.12.115+deb12-rt-amd64",
+            "linux-headers-6.12.115+deb12-rt-amd64",
+        ]);
+        assert_eq!(pick(Line::V6_12, &flavours).as_deref(), Some("6.12.117+deb12-amd64"));
+        assert_eq!(pick(Line::Rt, &flavours).as_deref(), Some("6.12.115+deb12-rt-amd64"));
     }
 }

@@ -45,7 +45,9 @@ pub(crate) struct Args {
 impl Args {
     /// True if nothing was left out but kernels, and each has a baseline.
     pub(crate) fn is_whole(&self) -> bool {
-        !self.quick && !self.has_filters_beside_kernels() && !self.kernel.contains(&Line::Debug)
+        !self.quick
+            && !self.has_filters_beside_kernels()
+            && self.kernel.iter().all(|line| Line::COUNTED.contains(line))
     }
 
     /// True if something was named, which then runs however long it takes.

@@ -74,7 +74,7 @@ fn jobs(args: &crate::test::Args) -> Result<Vec<Job>> {
     }
     let mut jobs: Vec<_> = matrix.into_iter().map(Job::Suites).collect();
     if args.is_whole() {
-        let lines = if args.kernel.is_empty() { &Line::ALL[..] } else { &args.kernel };
+        let lines = if args.kernel.is_empty() { &Line::COUNTED[..] } else { &args.kernel };
         jobs.push(Job::Lab);
         jobs.extend(lines.iter().copied().map(Job::Bench));
     }

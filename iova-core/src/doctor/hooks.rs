@@ -3,7 +3,7 @@
 use super::{Ability, State};
 use crate::inventory::Inventory;
 use crate::kernel::{Kernel, Lockdown};
-use crate::probe::hooks::{HOOKS, Hook, Place, Role};
+use crate::probe::hooks::{HOOKS, Hook, Place, Role, misleading};
 
 /// One line per metric: usable if for every job behind it one hook is.
 pub(super) fn survey(kernel: &Kernel, inventory: &Inventory) -> Vec<Ability> {
@@ -26,7 +26,7 @@ fn one(kernel: &Kernel, inventory: &Inventory, metric: &str) -> Ability {
         let why: Vec<String> = hooks.iter().filter_map(|hook| why_not(kernel, hook)).collect();
         let mut why = why;
         why.dedup();
-        return Ability::lacking(State::Missing, &name, why.join("; "), metric, remedy(metric));
+        return Ability::lacking(State::Missing, &name, why.join("; "), metric, remedy(kernel, metric));
     }
     let vtd = inventory.host.iommu.iter().any(|kind| kind.contains("VT-d"));
     if vtd && used.contains(&"dmar_fault") && kernel.lockdown() == Lockdown::Confidentiality {
@@ -51,8 +51,11 @@ fn one(kernel: &Kernel, inventory: &Inventory, metric: &str) -> Ability {
 }
 
 /// What to do where a metric has no hook.
-fn remedy(metric: &str) -> &'static str {
+fn remedy(kernel: &Kernel, metric: &str) -> &'static str {
     match metric {
+        "lock.wait_ns" if kernel.btf.spinlocks_sleep() => {
+            "measure waits for locks on a kernel without PREEMPT_RT"
+        }
         "lock.wait_ns" => "use Linux 5.19 or later, whose locks have tracepoints",
         "faults.count" => "look into the kernel log (dmesg)",
         _ => "use a kernel whose compiler kept the function whole, such as a distribution's",
@@ -61,6 +64,9 @@ fn remedy(metric: &str) -> &'static str {
 
 /// Why a hook can't be used; `None` if it can.
 fn why_not(kernel: &Kernel, hook: &Hook) -> Option<String> {
+    if let Some(why) = misleading(kernel, hook.role) {
+        return Some(why.to_owned());
+    }
     let target = hook.target;
     if hook.place == Place::Tracepoint {
         let exists = kernel.symbols.exists(&format!("__tracepoint_{target}"));

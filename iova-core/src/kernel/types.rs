@@ -110,6 +110,12 @@ impl Types {
         self.member(path).map(|member| member.offset())
     }
 
+    /// True if spinlocks sleep (`CONFIG_PREEMPT_RT`): such a lock has an owner (`struct rt_mutex_base`,
+    /// include/linux/rtmutex.h), and who waits for it may go on on another CPU.
+    pub fn spinlocks_sleep(&self) -> bool {
+        self.offset("spinlock.lock.owner").is_some()
+    }
+
     /// As [`Btf::size_of`].
     pub fn size_of(&self, name: &str) -> Option<u32> {
         self.number(Question::Size(name.to_owned()), |btf| btf.size_of(name))

@@ -8,7 +8,7 @@ use aya::maps::{Map, MapData, MapError, Queue};
 use iova_common::config::Config;
 
 use super::entries::Entries;
-use super::hooks::{HOOKS, Hook, Place, Role, is_pointless};
+use super::hooks::{HOOKS, Hook, Place, Role, is_pointless, misleading};
 use super::object::{AttachError, Object, ObjectError};
 use super::recycle::Recycler;
 use super::slots::Demand;
@@ -189,7 +189,9 @@ fn attach_all(
     let mut roles = BTreeMap::new();
     let mut failed: Vec<(Role, Skipped)> = Vec::new();
     for hook in HOOKS.iter().filter(|hook| hook.from <= profile) {
-        let why = if exists(kernel, hook) {
+        let why = if let Some(why) = misleading(kernel, hook.role) {
+            why.to_owned()
+        } else if exists(kernel, hook) {
             match object.attach(hook.program_for(calls), hook.place, target(kernel, hook)) {
                 Ok(()) => {
                     *roles.entry(hook.role).or_insert(0) += 1;

@@ -129,6 +129,15 @@ pub fn is_pointless(kernel: &Kernel, role: Role) -> bool {
         && !kernel.symbols.exists("dma_iova_try_alloc")
 }
 
+/// The reason why a role's programs would measure something else on this kernel, if they would.
+pub fn misleading(kernel: &Kernel, role: Role) -> Option<&'static str> {
+    let waits = matches!(role, Role::LockWait | Role::LockWaitBegin);
+    (waits && kernel.btf.spinlocks_sleep()).then_some(
+        "on a real-time kernel (PREEMPT_RT) a task that waits for a lock sleeps: several may wait on one CPU, and each may \
+         go on on another, which waits kept per CPU would mix up",
+    )
+}
+
 const fn hook(program: &'static str, target: &'static str, place: Place, from: Profile, role: Role) -> Hook {
     Hook { program, target, place, from, role }
 }

@@ -66,7 +66,7 @@ impl Pair {
 
     /// Of its kernel among all.
     pub(crate) fn place(&self) -> Option<usize> {
-        Line::ALL.iter().position(|line| line.name() == self.line)
+        Line::COUNTED.iter().position(|line| line.name() == self.line)
     }
 
     /// What each profile adds to the pair.

@@ -176,6 +176,8 @@ mod tests {
             "4,6,0,-;WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected",
             "4,7,0,-;UBSAN: shift-out-of-bounds in policy.c:10:20",
             "4,8,0,-;[ BUG: Invalid wait context ]",
+            "3,9,0,-;BUG: scheduling while atomic: iova_load/f0/312/0x00000002",
+            "3,10,0,-;BUG: sleeping function called from invalid context at kernel/locking/spinlock_rt.c:48",
         ];
         assert_eq!(log(&complaints).splats().len(), complaints.len());
         assert_eq!(log(&complaints).first_splat(2).len(), 2);

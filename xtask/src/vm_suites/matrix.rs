@@ -25,6 +25,8 @@ pub(crate) enum Variant {
     Lockdown,
     /// Policies are changed
     Policy,
+    /// A kernel with PREEMPT_RT: whether counts are true there, and policies
+    Realtime,
     /// The edu device keeps 36 bits of an address
     Edu36,
     /// The edu device keeps 43 bits of an address
@@ -60,7 +62,7 @@ pub(crate) struct Configuration {
 
 /// Every kernel with the commonest IOMMU, the other IOMMUs where their drivers differ, and what else a host may be
 /// like on the kernel that most have.
-const MATRIX: [Configuration; 24] = [
+const MATRIX: [Configuration; 25] = [
     plain(Line::V5_10, Iommu::Intel),
     plain(Line::V6_1, Iommu::Intel),
     plain(Line::V6_12, Iommu::Intel),
@@ -77,6 +79,7 @@ const MATRIX: [Configuration; 24] = [
     policy(Line::V6_12, Iommu::Intel),
     policy(Line::V6_12, Iommu::Amd),
     policy(Line::V7_3, Iommu::Intel),
+    Configuration { line: Line::Rt, iommu: Iommu::Intel, variant: Variant::Realtime },
     special(Variant::Edu36),
     special(Variant::Edu43),
     special(Variant::Crowd),
@@ -91,9 +94,10 @@ const MATRIX: [Configuration; 24] = [
 const QUICK: Configuration = special(Variant::Quick);
 
 /// What takes long and seldom finds anything: left out of a run without filters, unless it is one of `--all`.
-const LONG: [Configuration; 10] = [
+const LONG: [Configuration; 12] = [
     plain(Line::V7_3, Iommu::Amd),
     policy(Line::V7_3, Iommu::Amd),
+    policy(Line::Rt, Iommu::Intel),
     verify(Line::V7_3, Iommu::Intel),
     special(Variant::VerifySeed),
     special(Variant::Cuts),
@@ -102,6 +106,7 @@ const LONG: [Configuration; 10] = [
     Configuration { line: Line::V6_12, iommu: Iommu::Amd, variant: Variant::Whodunit },
     Configuration { line: Line::V6_1, iommu: Iommu::Intel, variant: Variant::Storm },
     Configuration { line: Line::V7_3, iommu: Iommu::Amd, variant: Variant::Storm },
+    Configuration { line: Line::Rt, iommu: Iommu::Intel, variant: Variant::Storm },
 ];
 
 /// What runs only if its kernel is asked for by name: on the kernel that checks itself everything takes several times as
@@ -216,6 +221,7 @@ impl Variant {
             Self::Off => "off",
             Self::Lockdown => "lockdown",
             Self::Policy => "policy",
+            Self::Realtime => "realtime",
             Self::Edu36 => "edu36",
             Self::Edu43 => "edu43",
             Self::Crowd => "crowd",
@@ -236,7 +242,7 @@ impl Configuration {
     pub(crate) fn guest(self, argv: Vec<String>) -> GuestSpec {
         let mut spec = GuestSpec::new(self.line, self.iommu, argv);
         match self.variant {
-            Variant::Plain | Variant::Boot | Variant::BootAdvice | Variant::Cuts => {}
+            Variant::Plain | Variant::Realtime | Variant::Boot | Variant::BootAdvice | Variant::Cuts => {}
             Variant::Quick | Variant::Policy => spec.listed = true,
             Variant::Edu36 => spec.edu_mask = (1 << 36) - 1,
             Variant::Edu43 => spec.edu_mask = (1 << 43) - 1,
@@ -286,7 +292,9 @@ impl Configuration {
             Variant::Boot | Variant::Whodunit | Variant::Storm => 400,
             Variant::Plain | Variant::Policy if self.iommu == Iommu::Intel => 300,
             Variant::Policy | Variant::Crowd | Variant::BootAdvice | Variant::Verify => 200,
-            Variant::Plain | Variant::VerifySeed | Variant::Icount | Variant::Quick => 100,
+            Variant::Plain | Variant::VerifySeed | Variant::Icount | Variant::Quick | Variant::Realtime => {
+                100
+            }
             Variant::Edu36 | Variant::Edu43 => 50,
             Variant::Strict | Variant::Passthrough | Variant::Off | Variant::Lockdown => 30,
         }
@@ -357,7 +365,8 @@ mod tests {
         let named = |matrix: &[Configuration]| matrix.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(names(""), named(&MATRIX));
         assert_eq!(names("--all"), named(&[&MATRIX[..], &LONG].concat()));
-        assert_eq!(names("--variant storm"), ["6.1 intel storm", "7.3 amd storm"]);
+        assert_eq!(names("--variant storm"), ["6.1 intel storm", "7.3 amd storm", "6.12-rt intel storm"]);
+        assert_eq!(names("--variant realtime"), ["6.12-rt intel realtime"]);
         assert_eq!(names("--suite boot --variant boot"), ["6.12 intel boot"]);
         assert_eq!(names("--quick"), ["6.12 intel quick"]);
         assert_eq!(names("--variant quick"), names("--quick"));

@@ -35,6 +35,8 @@ const STRUCTS: &[&str] = &[
     "rb_root",
     "resource",
     "resource_entry",
+    "rt_mutex_base",
+    "spinlock",
 ];
 
 /// Enums whose values are asked for.

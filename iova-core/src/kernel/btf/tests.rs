@@ -1,10 +1,14 @@
-//! Against type information recorded from Debian kernels 5.10.0-46, 6.1.0-56, 6.12.117 and 7.3.4, see `extract.rs`.
+//! Against type information recorded from Debian kernels 5.10.0-46, 6.1.0-56, 6.12.117 (also with PREEMPT_RT) and 7.3.4, see
+//! `extract.rs`.
 
 use std::path::PathBuf;
 
 use super::*;
 
 pub(crate) const LINES: [&str; 4] = ["5.10", "6.1", "6.12", "7.3"];
+
+/// 6.12 with PREEMPT_RT.
+const REALTIME: &str = "6.12-rt";
 
 pub(crate) fn path(line: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/btf-{line}.bin"))
@@ -158,6 +162,32 @@ fn arrays_pointers_and_enums() {
     assert_eq!(btf.enumerator("iommu_domain_cookie_type", "IOMMU_COOKIE_DMA_IOVA"), Some(1));
     assert_eq!(btf.enumerator("iommu_domain_cookie_type", "NO_SUCH"), None);
     assert_eq!(recorded("6.1").enumerator("iommu_dma_cookie_type", "IOMMU_DMA_IOVA_COOKIE"), Some(0));
+}
+
+#[test]
+fn spinlocks_sleep_where_they_have_an_owner() {
+    let sleep = |line| crate::kernel::Types::from(recorded(line)).spinlocks_sleep();
+    assert!(sleep(REALTIME));
+    assert!(LINES.iter().all(|line| !sleep(line)));
+}
+
+#[test]
+fn locks_that_sleep_are_larger() {
+    let btf = recorded(REALTIME);
+    for (path, offset) in [
+        ("iova_domain.rbroot.rb_node", 32),
+        ("iova_domain.max32_alloc_size", 80),
+        ("iova_domain.rcaches", 128),
+        ("iova_rcache.depot", 40),
+        ("iova_cpu_rcache.loaded", 32),
+        ("iova_fq.mod_mask", 40),
+        ("iommu_dma_cookie.percpu_fq", 160),
+        ("iommu_dma_cookie.fq_timer", 184),
+        ("iommu_dma_cookie.fq_domain", 248),
+        ("iommu_dma_cookie.options.qt", 256),
+    ] {
+        assert_eq!(btf.offset(path), Some(offset), "{path}");
+    }
 }
 
 #[test]

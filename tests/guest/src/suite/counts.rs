@@ -33,6 +33,9 @@ pub(crate) const INSIDE: &[(&str, Test)] = &[
     ("counts.coherent", || exact("default", COHERENT)),
 ];
 
+/// For kernels that preempt a task inside a program.
+pub(crate) const PREEMPTED: &[(&str, Test)] = &[("counts.skipped_programs_are_marked", skipped)];
+
 /// Six sizes of six orders: one that is rounded up, and one that no cache holds.
 const PAIRS: &str = "loop mask=64 sizes=4K,12K,32K,64K,128K,260K count=200000 threads=2 pin";
 const FEW_PAIRS: &str = "loop mask=64 sizes=4K,12K,32K,64K,128K,260K count=20000 threads=2 pin";
@@ -56,6 +59,29 @@ fn crowded() -> Result<Outcome> {
     let load = Load::new(EDU)?;
     let (report, truth) = watched(&load, "default", CROWDED)?;
     agree(&report, "default", &truth)
+}
+
+/// The kernel does skip programs, says so, and every figure that is too low for it is marked and bounded.
+fn skipped() -> Result<Outcome> {
+    let load = Load::new(EDU)?;
+    for _ in 0..ATTEMPTS {
+        let (report, truth) = watched(&load, "default", CROWDED)?;
+        if let Outcome::Skipped(lower) = agree(&report, "default", &truth)? {
+            println!("# {lower}");
+        }
+        let runs = report.skipped()?;
+        println!("# {runs} program runs skipped, {}", report.quality());
+        if runs == 0 {
+            continue;
+        }
+        let device = report.device(EDU)?;
+        let marks = device["approximate"].as_array().map_or(0, Vec::len);
+        ensure!(marks > 0, "{runs} program runs were skipped, and nothing is marked");
+        let notes = report.quality()["notes"].to_string();
+        ensure!(notes.contains("skipped by the kernel"), "no note tells of {runs} skipped runs: {notes}");
+        return Ok(Outcome::Passed);
+    }
+    bail!("the kernel skipped no program in {ATTEMPTS} runs: is it preemptible?")
 }
 
 fn repeated(

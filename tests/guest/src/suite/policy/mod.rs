@@ -9,6 +9,7 @@ mod cliff;
 pub(crate) mod device;
 mod disk;
 pub(crate) mod edu;
+mod faults;
 mod fuzz;
 mod guard;
 pub(crate) mod host;
@@ -87,6 +88,9 @@ pub(crate) const PRESSED: &[(&str, Test)] =
 /// For a guest whose devices begin in identity domains.
 pub(crate) const PASSTHROUGH: &[(&str, Test)] =
     &[("policy_cap.waits_for_a_domain", off::cap_waits_for_a_domain)];
+
+pub(crate) const FAULTS: &[(&str, Test)] =
+    &[("policy_guard.faults_from_four_threads", faults::from_four_threads)];
 
 pub(crate) const FUZZ: &[(&str, Test)] =
     &[("policy_fuzz.requests", fuzz::requests), ("policy_fuzz.files", fuzz::files)];

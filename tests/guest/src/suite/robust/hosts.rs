@@ -1,4 +1,4 @@
-//! Hosts booted otherwise: strict, passthrough, without an IOMMU, locked down.
+//! Hosts booted otherwise: strict, passthrough, without an IOMMU, locked down; or with a real-time kernel.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -70,6 +70,22 @@ pub(super) fn lockdown() -> Result<Outcome> {
         let why = unknown(&report, metric)?;
         ensure!(why.contains("lockdown=confidentiality"), "{metric}: {why}");
     }
+    Ok(Outcome::Passed)
+}
+
+/// A wait that sleeps has no figure, and a reason for that.
+pub(super) fn waits_that_sleep() -> Result<Outcome> {
+    ask(&["doctor"])?.code(1)?.says(&[
+        "missing hook lock.wait_ns",
+        "PREEMPT_RT",
+        "iova report works here",
+    ])?;
+    let args = ["report", "--format", "json", "--profile", "full", "--duration", "10ms"];
+    let report = ask(&args)?.code(0)?.json()?;
+    let why = unknown(&report, "lock.wait_ns")?;
+    ensure!(why.contains("PREEMPT_RT"), "{why}");
+    let nvme = device(&report, NVME, "present")?;
+    ensure!(nvme["lock"]["wait_ns"]["samples"].is_null(), "waits from nowhere: {}", nvme["lock"]);
     Ok(Outcome::Passed)
 }
 

@@ -56,6 +56,10 @@ pub(crate) const RIGHTS_AND_ENDS: &[(&str, Test)] = &[
     ("robust.two_at_once", pair::two_at_once),
 ];
 
+/// Measurements that a kernel with PREEMPT_RT does not give.
+pub(crate) const REALTIME: &[(&str, Test)] =
+    &[("robust.waits_that_sleep_are_not_measured", hosts::waits_that_sleep)];
+
 pub(crate) const STRICT: &[(&str, Test)] = &[("robust.strict", hosts::strict)];
 
 pub(crate) const PASSTHROUGH: &[(&str, Test)] = &[("robust.passthrough", hosts::passthrough)];
