@@ -61,6 +61,25 @@ pub(super) enum Bound {
     Unix(UnixListener, Option<PathBuf>),
 }
 
+/// The file of a unix socket; gone when this is dropped.
+pub(super) struct Place(PathBuf);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Bound {
+    /// What has to be cleared away at the end.
+    pub(super) fn place(&self) -> Option<Place> {
+        match self {
+            Self::Unix(_, Some(path)) => Some(Place(path.clone())),
+            Self::Unix(_, None) | Self::Tcp(_) => None,
+        }
+    }
+}
+
 impl Address {
     pub(super) fn bind(&self) -> Result<Bound, Stop> {
         match self {
