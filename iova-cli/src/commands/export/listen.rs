@@ -4,7 +4,7 @@ use crate::exit::Stop;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, ToSocketAddrs as _};
-use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -67,6 +67,15 @@ pub(super) struct Place(PathBuf);
 impl Drop for Place {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl AsRawFd for Bound {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Self::Tcp(listener) => listener.as_raw_fd(),
+            Self::Unix(listener, _) => listener.as_raw_fd(),
+        }
     }
 }
 

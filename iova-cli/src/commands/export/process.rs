@@ -15,7 +15,8 @@ use super::serving;
 use crate::exit::{Exit, Stop};
 use crate::output;
 use crate::signals::Signals;
-use std::io::{self, ErrorKind, PipeWriter};
+use std::io::{self, ErrorKind, PipeReader, PipeWriter};
+use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,6 +84,7 @@ impl Server {
             0 => {
                 // The end of the pipe is the end of the reader only if nobody else could write to it.
                 drop(send);
+                close_others(&outside, &receive);
                 std::process::exit(serving::run(outside, receive, signals.clone()) as i32)
             }
             // What the server listens at is closed here.
@@ -130,6 +132,22 @@ impl Drop for Server {
             }
             std::thread::sleep(PAUSE);
         }
+    }
+}
+
+/// Closes what whoever started the exporter had open: all but the three streams and what the server was given.
+fn close_others(outside: &Outside, pipe: &PipeReader) {
+    let listener = outside.listener.as_ref().map(Bound::as_raw_fd);
+    let mut kept: Vec<_> = listener.into_iter().chain([pipe.as_raw_fd()]).map(i32::cast_unsigned).collect();
+    kept.sort_unstable();
+    let mut from = libc::STDERR_FILENO.cast_unsigned() + 1;
+    for end in kept.into_iter().map(Some).chain([None]) {
+        let last = end.map_or(u32::MAX, |kept| kept.saturating_sub(1));
+        if from <= last {
+            // SAFETY: nobody here knows these descriptors. Before 5.9 there is no such call, and no type information either.
+            unsafe { libc::syscall(libc::SYS_close_range, from, last, 0) };
+        }
+        from = end.map_or(from, |kept| kept + 1);
     }
 }
 
