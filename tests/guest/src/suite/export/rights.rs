@@ -47,10 +47,7 @@ pub(super) fn none_left() -> Result<Outcome> {
 
 /// What the metric says of a process.
 fn told<'a>(scrape: &'a Scrape, process: &str) -> Result<&'a str> {
-    let process = format!("process=\"{process}\"");
-    let mut series = scrape.all("iova_exporter_privileges_info", &process);
-    let (series, _) = series.next().with_context(|| format!("nothing is told of {process}"))?;
-    label(series, "capabilities")
+    label(scrape.info("iova_exporter_privileges_info", &format!("process=\"{process}\""))?, "capabilities")
 }
 
 /// Who parses what comes from the network has its streams, its sockets, and what waits for them.
