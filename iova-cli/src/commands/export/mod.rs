@@ -8,6 +8,7 @@
 //! ```
 
 mod board;
+mod calls;
 mod edition;
 mod frame;
 mod freshness;
