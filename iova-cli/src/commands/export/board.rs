@@ -2,7 +2,7 @@
 
 use super::edition::{Edition, Format, Texts};
 use super::freshness::Freshness;
-use iova_core::exposition::{self, About, State};
+use iova_core::exposition::{About, State};
 use iova_core::model::Step;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -85,6 +85,7 @@ impl Board {
     /// The request for a collector.
     #[cfg(feature = "otlp")]
     pub(super) fn otlp(&self, host: &str) -> serde_json::Value {
+        use iova_core::exposition;
         let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let span = exposition::otlp::Span { start_ns: ns(self.begun_unix), end_ns: ns(unix_now()) };
         let inner = self.lock();

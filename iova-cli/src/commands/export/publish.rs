@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 /// Requests for a collector, as part of every so many editions.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "there is no collector"))]
 pub(super) struct Pushes {
     #[cfg(feature = "otlp")]
     pub(super) host: String,
