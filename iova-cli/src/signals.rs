@@ -21,6 +21,7 @@ pub(crate) enum Wake {
 ///
 /// To be made before any thread is started. They stay blocked until the process ends, so that the report is printed even
 /// if somebody keeps pressing Ctrl-C.
+#[derive(Clone)]
 pub(crate) struct Signals {
     set: libc::sigset_t,
 }

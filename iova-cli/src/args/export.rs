@@ -17,15 +17,18 @@ Examples:
   iova export --textfile /var/lib/prometheus/node-exporter/iova.prom
   iova export --otlp http://127.0.0.1:4318/v1/metrics
 
-Counters count from the start of the exporter. Once it has attached, it gives up
-every capability: what can't be read any more is absent, and said in
-iova_unknown_info. docs/export.md has all families, alerts and a dashboard.
+Counters count from the start of the exporter. One process reads the kernel,
+another one answers and pushes: that one never had the kernel's memory open.
+Once attached, both have given up every capability: what can't be read any more
+is absent, and said in iova_unknown_info. docs/export.md has all families,
+alerts and a dashboard.
 
 Exit codes:
   0  ended by a signal
   2  wrong usage, missing privileges, a kernel that cannot be measured, an
      address that cannot be listened at, or a file that cannot be written
-  3  an internal error";
+  3  an internal error, or one of the two processes has died: the other one ends
+     and says so";
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ExportArgs {

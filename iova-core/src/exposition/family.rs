@@ -213,8 +213,8 @@ const OWN: &[Own] = &[
         "iova_exporter_privileges",
         Kind::Info,
         "",
-        &["capabilities", "reason"],
-        "Capabilities that the exporter kept after it attached, and why.",
+        &["process", "capabilities", "reason"],
+        "Capabilities that each process of the exporter kept after it attached, and why.",
     ),
     (
         "iova_exporter_last_sample_age_seconds",

@@ -21,7 +21,7 @@ mod totals;
 pub use family::{Family, Kind, families, find};
 pub use histogram::{BOUNDS_NS, NATIVE_ERROR, Native, SCHEMA};
 pub use protobuf::protobuf;
-pub use state::{About, State};
+pub use state::{About, Privileges, State};
 pub use text::{openmetrics, prometheus};
 pub use totals::Distribution;
 

@@ -36,10 +36,21 @@ struct Row {
 pub struct About {
     /// Its version.
     pub version: String,
-    /// Capabilities it kept ("none"), and why.
-    pub privileges: Option<(String, String)>,
+    /// What each of its processes kept.
+    pub privileges: Vec<Privileges>,
     /// What it can't measure, beside what the report says: metric and reason.
     pub unknown: Vec<(String, String)>,
+}
+
+/// What a process of the exporter may still do.
+#[derive(Clone, Debug)]
+pub struct Privileges {
+    /// "reader" or "server".
+    pub process: &'static str,
+    /// Capabilities that it kept ("none").
+    pub capabilities: String,
+    /// Why it kept them.
+    pub reason: String,
 }
 
 /// Everything since the start of the exporter.
@@ -207,11 +218,7 @@ impl State {
         let one = |value: f64| vec![number(&Arc::default(), value)];
         match (family.name.as_str(), last) {
             ("iova_build", _) => vec![info([("version", self.about.version.clone())])],
-            ("iova_exporter_privileges", _) => {
-                let kept = self.about.privileges.iter();
-                kept.map(|(kept, why)| info([("capabilities", kept.clone()), ("reason", why.clone())]))
-                    .collect()
-            }
+            ("iova_exporter_privileges", _) => self.about.privileges.iter().map(privileges).collect(),
             ("iova_exporter_intervals", _) => one(self.intervals as f64),
             ("iova_exporter_measured_seconds", _) => one(self.seconds),
             ("iova_exporter_last_sample_timestamp_seconds", _) if self.intervals > 0 => one(self.unix_s),
@@ -265,6 +272,14 @@ fn number<'a>(labels: &Arc<[Label]>, value: f64) -> Series<'a> {
 
 fn info<'a, const N: usize>(labels: [Label; N]) -> Series<'a> {
     Series { labels: Arc::new(labels), extra: None, value: Value::Number(1.0) }
+}
+
+fn privileges<'a>(of: &Privileges) -> Series<'a> {
+    info([
+        ("process", of.process.to_owned()),
+        ("capabilities", of.capabilities.clone()),
+        ("reason", of.reason.clone()),
+    ])
 }
 
 fn ordered<'a>(labels: &Arc<[Label]>, order: u32, count: u64) -> Series<'a> {

@@ -1,65 +1,26 @@
-//! What was measured so far, and its texts: each made once per interval, when the first one asks for it, and shared.
+//! What was measured so far. The reader's: one thread adds to it, another renders an edition of it per interval.
 
-use iova_core::exposition::{self, About, Exposed, Label, State};
+use super::edition::{Edition, Format, Texts};
+use super::freshness::Freshness;
+use iova_core::exposition::{About, State};
 use iova_core::model::Step;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// A format of the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    /// Prometheus text 0.0.4.
-    Text,
-    /// OpenMetrics 1.0.0.
-    OpenMetrics,
-    /// Prometheus' protobuf, delimited: with native histograms.
-    Protobuf,
-}
-
-impl Format {
-    pub(super) fn content_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            Self::Protobuf => {
-                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
-            }
-        }
-    }
-
-    fn render(self, families: &[Exposed<'_>]) -> Vec<u8> {
-        match self {
-            Self::Text => exposition::prometheus(families).into_bytes(),
-            Self::OpenMetrics => exposition::openmetrics(families).into_bytes(),
-            Self::Protobuf => exposition::protobuf(families),
-        }
-    }
-
-    fn end(self) -> &'static [u8] {
-        if self == Self::OpenMetrics { b"# EOF\n" } else { b"" }
-    }
-}
-
-/// This many intervals without a reading, and it has stalled.
-const STALLED: u32 = 3;
-/// But never sooner than this: a busy host may be late.
-const LEAST: Duration = Duration::from_secs(5);
 
 struct Inner {
     state: State,
-    /// When the last reading came.
-    last: Option<Instant>,
+    freshness: Freshness,
     /// Readings so far.
-    edition: u64,
-    /// Of which edition the texts are, and whether it had stalled by then.
-    of: (u64, bool),
-    bodies: [Option<Arc<[u8]>>; 3],
+    number: u64,
+    /// Nobody wants more.
+    closed: bool,
 }
 
-/// Shared between who measures and who answers.
+/// Shared between who measures and who hands over.
 pub(super) struct Board {
     inner: Mutex<Inner>,
-    begun: Instant,
+    /// Another reading, or the end.
+    changed: Condvar,
     #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "only a push says when it all began"))]
     begun_unix: Duration,
     interval: Duration,
@@ -68,8 +29,8 @@ pub(super) struct Board {
 impl Board {
     pub(super) fn new(top: usize, about: About, interval: Duration) -> Self {
         let state = State::new(top, about);
-        let inner = Inner { state, last: None, edition: 0, of: (0, false), bodies: Default::default() };
-        Self { inner: Mutex::new(inner), begun: Instant::now(), begun_unix: unix_now(), interval }
+        let inner = Inner { state, freshness: Freshness::new(interval), number: 0, closed: false };
+        Self { inner: Mutex::new(inner), changed: Condvar::new(), begun_unix: unix_now(), interval }
     }
 
     pub(super) fn interval(&self) -> Duration {
@@ -79,65 +40,56 @@ impl Board {
     pub(super) fn absorb(&self, step: Step) {
         let mut inner = self.lock();
         inner.state.absorb(step, unix_now().as_secs_f64());
-        inner.last = Some(Instant::now());
-        inner.edition += 1;
+        inner.freshness.last = Some(Instant::now());
+        inner.number += 1;
+        self.changed.notify_all();
+    }
+
+    /// Nobody waits for another reading from now on.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
     }
 
     /// Changes with each reading, and when readings stop.
-    pub(super) fn edition(&self) -> (u64, bool) {
-        let edition = self.lock().edition;
-        (edition, self.stalled())
+    pub(super) fn version(&self) -> (u64, bool) {
+        let inner = self.lock();
+        (inner.number, inner.freshness.stalled())
     }
 
-    /// Time since the last reading.
-    pub(super) fn age(&self) -> Option<Duration> {
-        self.lock().last.map(|last| last.elapsed())
+    /// Waits for another reading than number `seen`; its number, or `None` at the end.
+    pub(super) fn next(&self, seen: Option<u64>) -> Option<u64> {
+        let wait = |inner: &mut Inner| !inner.closed && seen == Some(inner.number);
+        let inner = self.changed.wait_while(self.lock(), wait).unwrap_or_else(PoisonError::into_inner);
+        (!inner.closed).then_some(inner.number)
     }
 
-    /// True if readings stopped coming, or never came.
-    pub(super) fn stalled(&self) -> bool {
-        self.age().unwrap_or_else(|| self.begun.elapsed()) > (self.interval * STALLED).max(LEAST)
-    }
-
-    /// What was measured, the same for all who ask in one interval.
-    pub(super) fn body(&self, format: Format) -> Arc<[u8]> {
-        let stalled = self.stalled();
-        let mut inner = self.lock();
-        let now = (inner.edition, stalled);
-        if inner.of != now {
-            (inner.of, inner.bodies) = (now, Default::default());
+    /// What is handed over now.
+    pub(super) fn render(&self) -> Edition {
+        let inner = self.lock();
+        Edition {
+            figures: Texts::render(&inner.state.expose(false)),
+            withdrawn: Texts::render(&inner.state.expose(true)),
+            push: None,
+            age: inner.freshness.age(),
+            interval: self.interval,
         }
-        let slot = format as usize;
-        if let Some(Some(body)) = inner.bodies.get(slot) {
-            return Arc::clone(body);
-        }
-        let body: Arc<[u8]> = format.render(&inner.state.expose(stalled)).into();
-        if let Some(kept) = inner.bodies.get_mut(slot) {
-            *kept = Some(Arc::clone(&body));
-        }
-        body
     }
 
-    /// What is different for everybody who asks: how old the rest is, and what the server has seen.
-    pub(super) fn tail(&self, format: Format, server: Vec<Exposed<'_>>) -> Vec<u8> {
-        let age = self.age().map(|age| (None, age.as_secs_f64()));
-        let stalled: [(Option<Label>, f64); 1] = [(None, f64::from(u8::from(self.stalled())))];
-        let age = age.and_then(|age| Exposed::of("iova_exporter_last_sample_age_seconds", [age]));
-        let stalled = Exposed::of("iova_exporter_stalled", stalled);
-        let families: Vec<Exposed<'_>> = age.into_iter().chain(stalled).chain(server).collect();
-        let mut tail = format.render(&families);
-        tail.extend(format.end());
-        tail
+    /// The text for a file.
+    pub(super) fn text(&self) -> Vec<u8> {
+        let inner = self.lock();
+        Format::Text.render(&inner.state.expose(inner.freshness.stalled()))
     }
 
-    /// The request for a collector, and the edition it is of.
+    /// The request for a collector.
     #[cfg(feature = "otlp")]
     pub(super) fn otlp(&self, host: &str) -> serde_json::Value {
-        let stalled = self.stalled();
+        use iova_core::exposition;
         let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let span = exposition::otlp::Span { start_ns: ns(self.begun_unix), end_ns: ns(unix_now()) };
         let inner = self.lock();
-        exposition::otlp::request(&inner.state.expose(stalled), host, env!("CARGO_PKG_VERSION"), span)
+        exposition::otlp::request(&inner.state.expose(false), host, env!("CARGO_PKG_VERSION"), span)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

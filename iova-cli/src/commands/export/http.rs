@@ -1,6 +1,6 @@
 //! The little of HTTP/1.1 that a scrape needs, read strictly: GET and HEAD without a body, one request per connection.
 
-use super::board::Format;
+use super::edition::Format;
 
 /// Longest request that is read.
 pub(super) const LONGEST: usize = 8 << 10;

@@ -4,7 +4,7 @@ use crate::exit::Stop;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, ToSocketAddrs as _};
-use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -59,6 +59,34 @@ pub(super) enum Bound {
     Tcp(TcpListener),
     /// And the file to take away at the end.
     Unix(UnixListener, Option<PathBuf>),
+}
+
+/// The file of a unix socket; gone when this is dropped.
+pub(super) struct Place(PathBuf);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl AsRawFd for Bound {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Self::Tcp(listener) => listener.as_raw_fd(),
+            Self::Unix(listener, _) => listener.as_raw_fd(),
+        }
+    }
+}
+
+impl Bound {
+    /// What has to be cleared away at the end.
+    pub(super) fn place(&self) -> Option<Place> {
+        match self {
+            Self::Unix(_, Some(path)) => Some(Place(path.clone())),
+            Self::Unix(_, None) | Self::Tcp(_) => None,
+        }
+    }
 }
 
 impl Address {

@@ -1,9 +1,9 @@
 //! Clients that are many, slow, broken or hostile: the server goes on answering, and nothing piles up.
 
-use super::board::Format;
+use super::edition::Format;
 use super::listen::Address;
 use super::server::{self, CONNECTIONS};
-use super::testing::{board, empty_board, large, serve, steps};
+use super::testing::{board, empty_board, large, latest, serve, steps};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -73,7 +73,7 @@ fn answers_within_a_second(address: SocketAddr) {
 
 #[test]
 fn every_page_and_every_refusal_has_its_status() {
-    let (address, _place) = serve(&Arc::new(board("healthy")));
+    let address = serve(&Arc::new(board("healthy")));
     for (path, code, says) in [
         ("/metrics", 200, "iova_alloc_total{"),
         ("/metrics?x=1", 200, "iova_exporter_stalled 0"),
@@ -99,7 +99,8 @@ fn every_page_and_every_refusal_has_its_status() {
 fn a_unix_socket_answers_and_goes() {
     let path = std::env::temp_dir().join(format!("iova-export-load-{}.sock", std::process::id()));
     let bound = Address::Unix(path.clone()).bind().unwrap_or_else(|stop| panic!("{}", stop.message));
-    let place = server::start(bound, Arc::new(board("healthy"))).unwrap();
+    let place = bound.place();
+    server::start(bound, latest(&board("healthy"))).unwrap();
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
     let mut stream = UnixStream::connect(&path).unwrap();
@@ -114,7 +115,7 @@ fn a_unix_socket_answers_and_goes() {
 #[test]
 fn a_hundred_clients_get_the_same_text() {
     let _alone = alone();
-    let (address, _place) = serve(&Arc::new(board("healthy")));
+    let address = serve(&Arc::new(board("healthy")));
     get(address, "/metrics");
     let (descriptors, memory) = (descriptors(), resident());
     let start = Instant::now();
@@ -133,7 +134,7 @@ fn a_hundred_clients_get_the_same_text() {
 #[test]
 fn those_who_say_nothing_keep_nobody_out() {
     let _alone = alone();
-    let (address, _place) = serve(&Arc::new(board("healthy")));
+    let address = serve(&Arc::new(board("healthy")));
     get(address, "/metrics");
     let before = descriptors();
     // One byte at a time, and more of them than there are places.
@@ -165,8 +166,10 @@ fn those_who_read_nothing_keep_nobody_out() {
     let bound = Address::Unix(path.clone()).bind().unwrap_or_else(|stop| panic!("{}", stop.message));
     let board = empty_board(Duration::from_secs(60));
     board.absorb(large(&steps("filling")[27]));
-    assert!(board.body(Format::Text).len() > 240 << 10, "{}", board.body(Format::Text).len());
-    let _place = server::start(bound, Arc::new(board)).unwrap();
+    let latest = latest(&board);
+    assert!(latest.body(Format::Text).len() > 240 << 10, "{}", latest.body(Format::Text).len());
+    let _place = bound.place();
+    server::start(bound, latest).unwrap();
     let before = descriptors();
     let ask = |request: &[u8]| {
         let mut stream = UnixStream::connect(&path).unwrap();
@@ -191,7 +194,7 @@ fn those_who_read_nothing_keep_nobody_out() {
 #[test]
 fn what_is_too_long_broken_or_half_is_answered_and_forgotten() {
     let _alone = alone();
-    let (address, _place) = serve(&Arc::new(board("healthy")));
+    let address = serve(&Arc::new(board("healthy")));
     get(address, "/metrics");
     let (before, memory) = (descriptors(), resident());
     let long = format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n", "a".repeat(1 << 20));

@@ -1,17 +1,28 @@
-//! `iova export`: the figures for a monitoring system. One thread measures, one answers, this one waits for the end.
+//! `iova export`: the figures for a monitoring system. The reader measures and renders; a second process, the server,
+//! answers with what it was handed over. In the reader one thread measures, one hands over, this one waits for the end.
 //!
 //! ```text
-//! Source ──Step──> Board (adds up, renders once per interval) ──> server: scrapes    (server, http)
-//!                                                             ──> textfile, OTLP     (writer)
+//! reader: Source ──Step──> Board (adds up, renders once per interval) ──> textfile
+//!                            └─Edition──> pipe                                        (publish, edition, frame)
+//! server:                                 pipe ──> Latest ──> scrapes, OTLP           (serving, server, http, otlp)
 //! ```
 
 mod board;
+mod calls;
+mod edition;
+mod frame;
+mod freshness;
 mod http;
+mod latest;
 mod listen;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod privileges;
+mod process;
+mod publish;
+mod sandbox;
 mod server;
+mod serving;
 mod textfile;
 
 #[cfg(test)]
@@ -39,6 +50,7 @@ use crate::tui::{Feed, LiveFeed, Player};
 use board::Board;
 use iova_core::exposition::About;
 use iova_core::model::Step;
+use process::{Outside, Server};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -68,26 +80,29 @@ enum News {
     Signal,
     /// The source has ended.
     Over(Result<(), Stop>),
+    /// The server has ended, which means this.
+    Unanswered(Result<Exit, Stop>),
 }
 
 /// Everything that gets what the source brings.
 struct Outlets {
-    listener: Option<listen::Bound>,
+    /// Where anybody is to be answered or pushed to.
+    server: Option<Server>,
     textfile: Option<textfile::Textfile>,
-    #[cfg(feature = "otlp")]
-    otlp: Option<Collector>,
 }
 
 pub(super) fn run(args: &ExportArgs) -> Result<Exit, Stop> {
     // Before any thread is there, so that all of them hold the signals back.
     let signals = Signals::block().map_err(|error| Stop::internal(format!("signals: {error}")))?;
-    // Before anything touches the kernel: what can't be answered need not be measured.
-    let outlets = Outlets::open(args)?;
-    let usual = if outlets.listener.is_some() { LISTENING } else { PUSHING };
+    // Before anything touches the kernel: what can't be answered need not be measured, and the server never has it open.
+    let outlets = Outlets::open(args, &signals)?;
+    let usual = if listens(args) { LISTENING } else { PUSHING };
     let interval = args.interval.unwrap_or(usual);
     let mut feed = LiveFeed::attach(interval, args.profile, &args.devices)?;
     feed.answers_others();
-    let (about, first) = privileges::give_up(&mut feed)?;
+    let (about, first) = privileges::give_up(&mut feed, outlets.server.is_some())?;
+    let server = outlets.server.as_ref().map(Server::pid);
+    sandbox::confine_reader(&sandbox::Reader { writes: outlets.textfile.is_some(), server });
     let board = Arc::new(Board::new(usize::from(args.top), about, interval));
     board.absorb(first);
     serve(feed, &board, outlets, signals)
@@ -96,7 +111,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Exit, Stop> {
 /// `iova replay FILE export`: the figures of a recording, at the pace that is wanted. At its end it goes on answering.
 pub(super) fn replay(piece: &Piece, args: &ReplayExportArgs) -> Result<Exit, Stop> {
     let signals = Signals::block().map_err(|error| Stop::internal(format!("signals: {error}")))?;
-    let outlets = Outlets::open(&args.export)?;
+    let outlets = Outlets::open(&args.export, &signals)?;
     let mut player = Player::open(piece, args.speed, &args.export.devices)?;
     let about = About { version: env!("CARGO_PKG_VERSION").to_owned(), ..About::default() };
     let board = Arc::new(Board::new(usize::from(args.export.top), about, player.interval()));
@@ -106,32 +121,42 @@ pub(super) fn replay(piece: &Piece, args: &ReplayExportArgs) -> Result<Exit, Sto
     serve(player, &board, outlets, signals)
 }
 
+/// True if it answers at an address; it does unless only other outlets are named.
+fn listens(args: &ExportArgs) -> bool {
+    #[cfg(feature = "otlp")]
+    let pushes = args.otlp.is_some();
+    #[cfg(not(feature = "otlp"))]
+    let pushes = false;
+    args.listen.is_some() || args.textfile.is_none() && !pushes
+}
+
 impl Outlets {
-    fn open(args: &ExportArgs) -> Result<Self, Stop> {
-        #[cfg(feature = "otlp")]
-        let pushes = args.otlp.is_some();
-        #[cfg(not(feature = "otlp"))]
-        let pushes = false;
-        let listens = args.listen.is_some() || args.textfile.is_none() && !pushes;
-        let address = listens.then(|| args.listen.clone().unwrap_or_default());
-        Ok(Self {
+    fn open(args: &ExportArgs, signals: &Signals) -> Result<Self, Stop> {
+        let address = listens(args).then(|| args.listen.clone().unwrap_or_default());
+        let outside = Outside {
             listener: address.map(|address| address.bind()).transpose()?,
-            textfile: args
-                .textfile
-                .clone()
-                .map(|path| textfile::Textfile::new(path, args.keep))
-                .transpose()?,
             #[cfg(feature = "otlp")]
             otlp: args.otlp.clone(),
+        };
+        let textfile = args.textfile.clone();
+        Ok(Self {
+            textfile: textfile.map(|path| textfile::Textfile::new(path, args.keep)).transpose()?,
+            // A file alone needs nobody who talks to the network.
+            server: outside.is_wanted().then(|| Server::start(outside, signals)).transpose()?,
         })
     }
 }
 
 /// Runs until a signal comes or the source ends.
-fn serve(source: impl Source, board: &Arc<Board>, outlets: Outlets, signals: Signals) -> Result<Exit, Stop> {
+fn serve(
+    source: impl Source,
+    board: &Arc<Board>,
+    mut outlets: Outlets,
+    signals: Signals,
+) -> Result<Exit, Stop> {
     let (tell, news) = mpsc::channel();
     let (order, orders) = mpsc::channel();
-    let over = tell.clone();
+    let (over, unanswered) = (tell.clone(), tell.clone());
     let measured = Arc::clone(board);
     let measuring = std::thread::spawn(move || {
         let result = source.run(&orders, &mut |step| {
@@ -144,15 +169,13 @@ fn serve(source: impl Source, board: &Arc<Board>, outlets: Outlets, signals: Sig
         while !matches!(signals.wait(Instant::now() + Duration::from_secs(3600)), Wake::Ended { .. }) {}
         let _ = tell.send(News::Signal);
     });
-    #[cfg(feature = "otlp")]
-    if let Some(collector) = outlets.otlp {
-        otlp::start(collector, Arc::clone(board))?;
+    if let Some(server) = &mut outlets.server {
+        server.attend(board, move |end| drop(unanswered.send(News::Unanswered(end))));
     }
-    // Kept until the end: then the socket's file goes.
-    let _place = outlets.listener.map(|bound| server::start(bound, Arc::clone(board))).transpose()?;
     let result = wait(&news, board, outlets.textfile);
+    board.close();
     let _ = order.send(Order::Stop);
-    // Detaches the probes.
+    // Detaches the probes; the server ends meanwhile.
     let _ = measuring.join();
     result
 }
@@ -165,15 +188,16 @@ fn wait(
 ) -> Result<Exit, Stop> {
     let mut written = None;
     loop {
-        let edition = Some(board.edition());
+        let version = Some(board.version());
         if let Some(file) = &mut textfile
-            && written != edition
+            && written != version
         {
-            written = edition;
+            written = version;
             file.write(board)?;
         }
         match news.recv_timeout(board.interval().min(PUSHING)) {
             Ok(News::Over(Err(stop))) => return Err(stop),
+            Ok(News::Unanswered(end)) => return end,
             Ok(News::Over(Ok(())) | News::Signal) | Err(RecvTimeoutError::Disconnected) => {
                 return Ok(Exit::Done);
             }

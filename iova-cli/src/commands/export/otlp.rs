@@ -1,7 +1,7 @@
 //! Pushing to an OpenTelemetry collector: OTLP over plain HTTP, in JSON. In a thread of its own, so that a collector that
 //! is slow or gone holds up nothing; what is cumulative loses nothing when a push fails.
 
-use super::board::Board;
+use super::latest::Latest;
 use crate::exit::Stop;
 use crate::output;
 use std::fs;
@@ -59,33 +59,42 @@ enum Failure {
     Lasting(String),
 }
 
-/// Pushes until the process ends.
-pub(super) fn start(collector: Collector, board: Arc<Board>) -> Result<(), Stop> {
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
-    let period = if board.interval() < OFTEN { USUAL } else { board.interval() };
+/// Time between two pushes.
+pub(super) fn period(interval: Duration) -> Duration {
+    if interval < OFTEN { USUAL } else { interval }
+}
+
+/// Pushes whatever is due until the process ends.
+pub(super) fn start(collector: Collector, latest: Arc<Latest>) -> Result<(), Stop> {
     let pushing = move || {
-        let mut said = false;
+        let (mut said, mut seen) = (false, 0);
         loop {
-            let result = push(&collector, &board.otlp(&host).to_string(), &RETRIES);
+            let (number, body) = latest.next_push(seen);
+            seen = number;
+            let result = push(&collector, &body, &RETRIES);
             match (&result, said) {
                 (Err(why), false) => output::complain(&format!(
                     "--otlp http://{}{}: {why}; it is tried again every {} s",
                     collector.authority,
                     collector.path,
-                    period.as_secs()
+                    period(latest.interval()).as_secs()
                 )),
                 (Ok(()), true) => output::complain("--otlp: the collector takes metrics again"),
                 _ => {}
             }
             said = result.is_err();
-            std::thread::sleep(period);
         }
     };
     let thread = std::thread::Builder::new().name("otlp".to_owned()).spawn(pushing);
     thread.map(drop).map_err(|error| Stop::internal(format!("a thread can't be started: {error}")))
 }
 
-fn push(collector: &Collector, body: &str, pauses: &[Duration]) -> Result<(), String> {
+/// Name of this host, for the collector.
+pub(super) fn host() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
+}
+
+fn push(collector: &Collector, body: &[u8], pauses: &[Duration]) -> Result<(), String> {
     let mut pauses = pauses.iter();
     loop {
         let passing = match once(collector, body) {
@@ -97,7 +106,7 @@ fn push(collector: &Collector, body: &str, pauses: &[Duration]) -> Result<(), St
     }
 }
 
-fn once(collector: &Collector, body: &str) -> Result<(), Failure> {
+fn once(collector: &Collector, body: &[u8]) -> Result<(), Failure> {
     let answer = exchange(collector, body).map_err(|error| Failure::Passing(error.to_string()))?;
     let line = answer.lines().next().unwrap_or_default();
     let status = line
@@ -114,7 +123,7 @@ fn once(collector: &Collector, body: &str) -> Result<(), Failure> {
 }
 
 /// The head of the answer, at least.
-fn exchange(collector: &Collector, body: &str) -> io::Result<String> {
+fn exchange(collector: &Collector, body: &[u8]) -> io::Result<String> {
     let mut stream = connect(&collector.authority)?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let head = format!(
@@ -126,7 +135,7 @@ fn exchange(collector: &Collector, body: &str) -> io::Result<String> {
         body.len()
     );
     stream.write_all(head.as_bytes())?;
-    stream.write_all(body.as_bytes())?;
+    stream.write_all(body)?;
     let end = Instant::now() + PATIENCE;
     let mut answer = Vec::new();
     let mut part = [0; 4096];
@@ -211,8 +220,8 @@ mod tests {
             collector(&["HTTP/1.1 503 Busy\r\n\r\n", "", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"]);
         // An empty answer is no HTTP: that is not tried again.
         let pauses = [Duration::from_millis(1); 3];
-        assert_eq!(push(&url, &body, &pauses), Err("it does not speak HTTP".to_owned()));
-        assert_eq!(push(&url, &body, &pauses), Ok(()));
+        assert_eq!(push(&url, body.as_bytes(), &pauses), Err("it does not speak HTTP".to_owned()));
+        assert_eq!(push(&url, body.as_bytes(), &pauses), Ok(()));
         let taken = taken.join().unwrap();
         assert!(taken.iter().all(|sent| *sent == body));
         let json: serde_json::Value = serde_json::from_str(&taken[0]).unwrap();
@@ -223,9 +232,9 @@ mod tests {
     fn a_refusal_is_final_and_a_collector_that_is_gone_is_given_up() {
         let (url, taken) = collector(&["HTTP/1.1 400 Bad Request\r\n\r\n"]);
         let pauses = [Duration::from_millis(1); 3];
-        assert_eq!(push(&url, "{}", &pauses), Err("it answers 400".to_owned()));
+        assert_eq!(push(&url, b"{}", &pauses), Err("it answers 400".to_owned()));
         taken.join().unwrap();
         // Its listener is closed by now.
-        assert!(push(&url, "{}", &pauses).unwrap_err().contains("refused"));
+        assert!(push(&url, b"{}", &pauses).unwrap_err().contains("refused"));
     }
 }

@@ -1,10 +1,10 @@
-//! Giving up what is no longer needed: whoever talks to the network shall have no rights over the host.
+//! Giving up what is no longer needed: neither process keeps rights over the host, and the server never uses any.
 //!
 //! All of this is per thread in Linux, so it happens before any other thread is started.
 
 use crate::exit::Stop;
 use crate::tui::LiveFeed;
-use iova_core::exposition::About;
+use iova_core::exposition::{About, Privileges};
 use iova_core::metric::ADDED_TIME;
 use iova_core::model::Step;
 use std::io;
@@ -23,8 +23,14 @@ struct Sets {
     permitted: u64,
 }
 
-/// Gives up every right that reading does not need, and proves with a first reading that it goes on without.
-pub(super) fn give_up(feed: &mut LiveFeed) -> Result<(About, Step), Stop> {
+/// Gives up every right: for the server, which reads nothing. Nor does anybody without rights read its memory.
+pub(super) fn give_up_all() -> Result<(), Stop> {
+    seal().and_then(|()| shed(0)).map_err(failed)
+}
+
+/// Gives up every right that reading does not need, and proves with a first reading that it goes on without. With a
+/// `server` its rights are told too: it answers nobody before it has given up all of them.
+pub(super) fn give_up(feed: &mut LiveFeed, server: bool) -> Result<(About, Step), Stop> {
     let mut about = About { version: env!("CARGO_PKG_VERSION").to_owned(), ..About::default() };
     let sees = feed.hold_memory();
     if let Err(why) = &sees {
@@ -36,7 +42,7 @@ pub(super) fn give_up(feed: &mut LiveFeed) -> Result<(About, Step), Stop> {
     ));
     // Kernels before 5.19 want CAP_BPF for every use of a map where kernel.unprivileged_bpf_disabled is set
     // (__sys_bpf, kernel/bpf/syscall.c), so it stays in reserve until one was used without.
-    shed(1 << BPF).map_err(failed)?;
+    seal().and_then(|()| shed(1 << BPF)).map_err(failed)?;
     let (first, kept) = match feed.read() {
         Ok(reading) => (reading, 0),
         Err(_) => {
@@ -48,17 +54,32 @@ pub(super) fn give_up(feed: &mut LiveFeed) -> Result<(About, Step), Stop> {
     if sees.is_ok() {
         feed.look_again();
     }
-    about.privileges = Some(match kept {
-        0 => ("none".to_owned(), String::new()),
-        _ => {
-            ("CAP_BPF".to_owned(), "this kernel wants it for every reading of a map (before 5.19)".to_owned())
-        }
+    about.privileges.push(match kept {
+        0 => none("reader"),
+        _ => Privileges {
+            process: "reader",
+            capabilities: "CAP_BPF".to_owned(),
+            reason: "this kernel wants it for every reading of a map (before 5.19)".to_owned(),
+        },
     });
+    about.privileges.extend(server.then(|| none("server")));
     Ok((about, first.step))
+}
+
+fn none(process: &'static str) -> Privileges {
+    Privileges { process, capabilities: "none".to_owned(), reason: String::new() }
 }
 
 fn failed(error: io::Error) -> Stop {
     Stop::internal(format!("capabilities can't be given up: {error}"))
+}
+
+/// Closes this process to others of the same user: its memory and its descriptors are nobody's but root's with all rights.
+fn seal() -> io::Result<()> {
+    let none: libc::c_ulong = 0;
+    // SAFETY: prctl gets no pointers.
+    let result = unsafe { libc::prctl(libc::PR_SET_DUMPABLE, none, none, none, none) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Gives up everything but `reserve`, which is kept, but not in effect; and the way to get anything back.

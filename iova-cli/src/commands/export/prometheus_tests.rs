@@ -1,8 +1,9 @@
 //! A real Prometheus scrapes the exporter of a recording. Skipped where there is none, unless IOVA_NEED_PROMETHEUS is set.
 
-use super::board::{Board, Format};
+use super::board::Board;
 use super::dist_tests::{dashboard, project};
-use super::testing::{board, empty_board, serve, steps};
+use super::edition::Format;
+use super::testing::{board, empty_board, latest, serve, steps};
 use serde_json::Value as Json;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -43,9 +44,9 @@ fn succeeds(mut command: Command, input: &[u8]) -> String {
 fn promtool_finds_nothing_wrong() {
     for name in ["filling", "healthy"] {
         let Some(mut promtool) = program("promtool") else { return };
-        let board = board(name);
-        let mut text = board.body(Format::Text).to_vec();
-        text.extend(board.tail(Format::Text, Vec::new()));
+        let latest = latest(&board(name));
+        let mut text = latest.body(Format::Text).to_vec();
+        text.extend(latest.tail(Format::Text, Vec::new()));
         promtool.args(["check", "metrics"]);
         assert_eq!(succeeds(promtool, &text), "", "{name}");
     }
@@ -170,7 +171,7 @@ const NVME: &str = "0000:00:04.0";
 fn every_panel_has_data_and_the_alerts_fire_while_the_space_fills() {
     let board = Arc::new(empty_board(NEVER_STALLED));
     board.absorb(steps("filling")[0].clone());
-    let (exporter, _place) = serve(&board);
+    let exporter = serve(&board);
     let Some(prometheus) = Prometheus::start("classic", exporter, &[]) else { return };
     let first =
         steps("filling")[0].interval.devices.iter().find(|device| device.bdf == NVME).unwrap().alloc.count;
@@ -197,7 +198,7 @@ fn every_panel_has_data_and_the_alerts_fire_while_the_space_fills() {
 fn native_histograms_are_scraped_and_say_the_same() {
     let board = Arc::new(empty_board(NEVER_STALLED));
     steps("filling").iter().for_each(|step| board.absorb(step.clone()));
-    let (exporter, _place) = serve(&board);
+    let exporter = serve(&board);
     let flags = ["--enable-feature=native-histograms"];
     let Some(prometheus) = Prometheus::start("native", exporter, &flags) else { return };
     let selector = format!("iova_alloc_latency_seconds{{device=\"{NVME}\"}}");

@@ -1,16 +1,14 @@
-//! The server: one thread, bounded connections, bounded time and memory for each. A client can only waste its own.
+//! The HTTP server: one thread, bounded connections, bounded time and memory for each. A client can only waste its own.
 
-use super::board::Board;
 use super::http::{self, Page, Request, Status};
+use super::latest::Latest;
 use super::listen::Bound;
 use crate::exit::Stop;
 use iova_core::exposition::Exposed;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::io;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,17 +28,6 @@ const LINGERING: Duration = Duration::from_secs(1);
 const LEFTOVERS: u64 = 64 << 10;
 /// After a failure to accept (no descriptors left).
 const BREATHER: Duration = Duration::from_millis(100);
-
-/// The file of a unix socket; gone when this is dropped.
-pub(super) struct Place(Option<PathBuf>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            let _ = fs::remove_file(path);
-        }
-    }
-}
 
 trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
@@ -82,24 +69,22 @@ struct House {
 type Shared = Rc<RefCell<House>>;
 
 /// Answers in a thread of its own until the process ends.
-pub(super) fn start(bound: Bound, board: Arc<Board>) -> Result<Place, Stop> {
+pub(super) fn start(bound: Bound, latest: Arc<Latest>) -> Result<(), Stop> {
     let failed = |error: io::Error| Stop::internal(format!("the server can't be started: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     let runtime = runtime.map_err(failed)?;
     let entered = runtime.enter();
-    let (listener, path) = match bound {
-        Bound::Tcp(listener) => (tokio::net::TcpListener::from_std(listener).map(Listener::Tcp), None),
-        Bound::Unix(listener, path) => {
-            (tokio::net::UnixListener::from_std(listener).map(Listener::Unix), path)
-        }
+    let listener = match bound {
+        Bound::Tcp(listener) => tokio::net::TcpListener::from_std(listener).map(Listener::Tcp),
+        Bound::Unix(listener, _) => tokio::net::UnixListener::from_std(listener).map(Listener::Unix),
     };
     let listener = listener.map_err(failed)?;
     drop(entered);
-    std::thread::spawn(move || runtime.block_on(LocalSet::new().run_until(receive(listener, board))));
-    Ok(Place(path))
+    std::thread::spawn(move || runtime.block_on(LocalSet::new().run_until(receive(listener, latest))));
+    Ok(())
 }
 
-async fn receive(listener: Listener, board: Arc<Board>) {
+async fn receive(listener: Listener, latest: Arc<Latest>) {
     let house = Shared::default();
     loop {
         let Ok(stream) = listener.accept().await else {
@@ -110,7 +95,7 @@ async fn receive(listener: Listener, board: Arc<Board>) {
             continue;
         }
         let id = house.borrow().next;
-        let task = spawn_local(attend(stream, id, Arc::clone(&board), Rc::clone(&house))).abort_handle();
+        let task = spawn_local(attend(stream, id, Arc::clone(&latest), Rc::clone(&house))).abort_handle();
         let mut house = house.borrow_mut();
         house.next += 1;
         house.guests.insert(id, Guest { task, since: Instant::now(), silent: true });
@@ -136,14 +121,14 @@ fn make_room(house: &Shared) -> bool {
     gone.is_some()
 }
 
-async fn attend(mut stream: Box<dyn Stream>, id: u64, board: Arc<Board>, house: Shared) {
+async fn attend(mut stream: Box<dyn Stream>, id: u64, latest: Arc<Latest>, house: Shared) {
     if let Some(asked) = listen(&mut stream).await {
         let answer = {
             let mut house = house.borrow_mut();
             if let Some(guest) = house.guests.get_mut(&id) {
                 guest.silent = false;
             }
-            Answer::to(asked, &board, &mut house)
+            Answer::to(asked, &latest, &mut house)
         };
         if let Ok(Ok(())) = timeout(WRITING, answer.send(&mut stream)).await {
             let _ = timeout(LINGERING, linger(&mut stream)).await;
@@ -194,8 +179,8 @@ struct Answer {
 }
 
 impl Answer {
-    fn to(asked: Result<Request, Status>, board: &Board, house: &mut House) -> Self {
-        let health = || if board.stalled() { Status::Unavailable } else { Status::Ok };
+    fn to(asked: Result<Request, Status>, latest: &Latest, house: &mut House) -> Self {
+        let health = || if latest.stalled() { Status::Unavailable } else { Status::Ok };
         let (status, page, without_body) = match asked {
             Err(status) => (status, None, false),
             Ok(Request { page: Page::Health, head }) => (health(), Some(Page::Health), head),
@@ -204,9 +189,9 @@ impl Answer {
         *house.answered.entry(status).or_default() += 1;
         let (kind, body, tail) = match page {
             Some(Page::Metrics(format)) => {
-                (format.content_type(), Some(board.body(format)), board.tail(format, of_server(house)))
+                (format.content_type(), Some(latest.body(format)), latest.tail(format, of_server(house)))
             }
-            Some(Page::Health) => (PLAIN, None, health_line(board).into_bytes()),
+            Some(Page::Health) => (PLAIN, None, health_line(latest).into_bytes()),
             Some(Page::Landing) => (PLAIN, None, LANDING.into()),
             None => (PLAIN, None, format!("{}\n", status.phrase()).into_bytes()),
         };
@@ -245,9 +230,9 @@ fn status_line(status: Status, kind: &str, length: usize) -> Vec<u8> {
     head.into_bytes()
 }
 
-fn health_line(board: &Board) -> String {
-    let mut line = if board.stalled() { "stalled" } else { "ok" }.to_owned();
-    let _ = match board.age() {
+fn health_line(latest: &Latest) -> String {
+    let mut line = if latest.stalled() { "stalled" } else { "ok" }.to_owned();
+    let _ = match latest.age() {
         Some(age) => write!(line, ": last reading {:.1} s ago", age.as_secs_f64()),
         None => write!(line, ": no reading yet"),
     };

@@ -1,6 +1,6 @@
 //! A file for the textfile collector of node_exporter: replaced as a whole, never half written.
 
-use super::board::{Board, Format};
+use super::board::Board;
 use crate::exit::Stop;
 use crate::output;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -37,7 +37,7 @@ impl Textfile {
 
     /// Replaces it. A disk that is full at the moment is told once and tried again, but the first time has to succeed.
     pub(super) fn write(&mut self, board: &Board) -> Result<(), Stop> {
-        match replace(&self.path, &board.body(Format::Text)) {
+        match replace(&self.path, &board.text()) {
             Ok(()) => (self.written, self.failed) = (true, false),
             Err(error) if !self.written => return Err(cannot(&self.path, &error)),
             Err(error) if !self.failed => {

@@ -5,9 +5,11 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use super::process::{Process, adopt_orphans};
 use super::{Exporter, SOCKET, TCP, UNIX};
 use crate::Outcome;
 use crate::robust::run::ask;
@@ -15,7 +17,9 @@ use crate::robust::run::ask;
 const FILE: &str = "/tmp/iova-export-test.prom";
 
 pub(super) fn by_signals() -> Result<Outcome> {
-    for signal in [libc::SIGTERM, libc::SIGINT] {
+    let to_reader: fn(&Exporter) -> Result<Process> = |exporter| Ok(exporter.reader());
+    let to_server: fn(&Exporter) -> Result<Process> = |exporter| exporter.reader().child();
+    for (signal, to) in [(libc::SIGTERM, to_reader), (libc::SIGINT, to_reader), (libc::SIGTERM, to_server)] {
         let exporter = Exporter::start(UNIX, &["--textfile", FILE])?;
         exporter.fresh()?;
         let mode = fs::metadata(SOCKET)?.permissions().mode() & 0o777;
@@ -24,7 +28,7 @@ pub(super) fn by_signals() -> Result<Outcome> {
         // Somebody who never says what he wants holds nobody up.
         let mut silent = UnixStream::connect(SOCKET)?;
         silent.write_all(b"GET /metr")?;
-        exporter.running.signal(signal);
+        to(&exporter)?.signal(signal);
         exporter.running.end()?.code(0)?.quiet()?;
         for left in [SOCKET, FILE] {
             ensure!(!Path::new(left).exists(), "{left} is left behind by signal {signal}");
@@ -33,14 +37,39 @@ pub(super) fn by_signals() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// What it could not clear away keeps no other one out.
+/// The server ends with its reader, and what that could not clear away keeps no other exporter out.
 pub(super) fn killed() -> Result<Outcome> {
+    adopt_orphans();
     let exporter = Exporter::start(UNIX, &[])?;
+    let server = exporter.reader().child()?;
     exporter.running.signal(libc::SIGKILL);
-    exporter.running.end()?;
+    exporter.running.end()?.sentence(&["the process that measures", "it has died", "start it again"])?;
+    let code = server.inherited_end()?;
+    ensure!(code == 3, "the server ended with exit code {code}");
     ensure!(Path::new(SOCKET).exists(), "who cleared the socket away?");
     let next = Exporter::start(UNIX, &[])?;
     next.end()?;
+    Ok(Outcome::Passed)
+}
+
+pub(super) fn server_killed() -> Result<Outcome> {
+    let exporter = Exporter::start(UNIX, &[])?;
+    exporter.reader().child()?.signal(libc::SIGKILL);
+    let answer = exporter.running.end()?.code(3)?;
+    answer.sentence(&["the process that answers", "signal 9", "start it again"])?;
+    ensure!(!Path::new(SOCKET).exists(), "the socket is left behind");
+    Ok(Outcome::Passed)
+}
+
+/// One that takes nothing any more is ended by force, and the exporter in good order.
+pub(super) fn server_hangs() -> Result<Outcome> {
+    let exporter = Exporter::start(UNIX, &[])?;
+    exporter.reader().child()?.signal(libc::SIGSTOP);
+    // Meanwhile the pipe fills up.
+    std::thread::sleep(Duration::from_secs(5));
+    exporter.running.signal(libc::SIGTERM);
+    exporter.running.end()?.code(0)?.quiet()?;
+    ensure!(!Path::new(SOCKET).exists(), "the socket is left behind");
     Ok(Outcome::Passed)
 }
 

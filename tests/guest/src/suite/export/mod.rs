@@ -5,6 +5,7 @@ mod alerts;
 mod counted;
 mod ends;
 mod hotplug;
+mod process;
 mod rights;
 mod scrape;
 
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
+use self::process::Process;
 use self::scrape::Scrape;
 use crate::Test;
 use crate::robust::run::{Answer, Running, iova};
@@ -25,6 +27,8 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("export.slots_come_back", || hotplug::often(24)),
     ("export.ends_and_leaves_nothing", ends::by_signals),
     ("export.killed_it_makes_room", ends::killed),
+    ("export.server_killed_ends_the_reader", ends::server_killed),
+    ("export.server_that_hangs_holds_nobody_up", ends::server_hangs),
     ("export.says_why_it_cannot", ends::refused),
 ];
 
@@ -62,6 +66,11 @@ impl Exporter {
         let exporter = Self { running, address };
         exporter.scrape()?;
         Ok(exporter)
+    }
+
+    /// The process that was started.
+    fn reader(&self) -> Process {
+        Process(self.running.pid())
     }
 
     fn scrape(&self) -> Result<Scrape> {

@@ -1,10 +1,9 @@
-//! What the exporter may still do once it answers: nothing, and it sees the space all the same.
-
-use std::fs;
+//! What the exporter's processes may still do once they answer: nothing, and the space is seen all the same.
 
 use anyhow::{Context, Result, ensure};
 
-use super::scrape::label;
+use super::process::{Process, field};
+use super::scrape::{Scrape, label};
 use super::{Exporter, TCP, device};
 use crate::Outcome;
 use crate::load::{EDU, Load};
@@ -21,24 +20,49 @@ pub(super) fn none_left() -> Result<Outcome> {
     // The space is looked at in what reading leaves of 1.8 % of a core.
     let exporter = Exporter::every("2s", TCP, &[])?;
     let scrape = exporter.scrape()?;
-    let kept = match label(scrape.info("iova_exporter_privileges_info")?, "capabilities")? {
+    let kept = match told(&scrape, "reader")? {
         "none" => 0,
         // From 5.19 on a map can be read without.
         "CAP_BPF" if std::env::var("IOVA_LAB_KERNEL").is_ok_and(|line| line == "5.10") => BPF,
         other => anyhow::bail!("it says that it kept {other}"),
     };
-    let process = format!("/proc/{}", exporter.running.pid());
-    // Rights are those of a thread.
-    for thread in fs::read_dir(format!("{process}/task"))? {
-        let status = fs::read_to_string(thread?.path().join("status"))?;
-        check(&status, kept).with_context(|| format!("thread {}", field(&status, "Name").unwrap_or("?")))?;
+    let server = told(&scrape, "server")?;
+    ensure!(server == "none", "the server says that it kept {server}");
+    let reader = exporter.reader();
+    let server = reader.child()?;
+    for (process, kept) in [(reader, kept), (server, 0)] {
+        for status in process.statuses()? {
+            check(&status, kept).with_context(|| {
+                format!("thread {} of {}", field(&status, "Name").unwrap_or("?"), process.0)
+            })?;
+        }
     }
-    let files = fs::read_dir(format!("{process}/fd"))?.flatten();
-    let kcore = files.filter_map(|file| fs::read_link(file.path()).ok()).filter(|to| to.ends_with("kcore"));
+    let kcore = reader.descriptors()?.into_iter().filter(|(_, to)| to.ends_with("kcore"));
     ensure!(kcore.count() == 1, "/proc/kcore is not held open once");
+    holds_no_key(server)?;
     sees_the_space(&exporter, &load)?;
     exporter.end()?;
     Ok(Outcome::Passed)
+}
+
+/// What the metric says of a process.
+fn told<'a>(scrape: &'a Scrape, process: &str) -> Result<&'a str> {
+    label(scrape.info("iova_exporter_privileges_info", &format!("process=\"{process}\""))?, "capabilities")
+}
+
+/// Who parses what comes from the network has its streams, its sockets, and what waits for them.
+fn holds_no_key(server: Process) -> Result<()> {
+    let all = server.descriptors()?;
+    let ours = ["socket:", "pipe:", "anon_inode:[eventpoll]", "anon_inode:[eventfd]"];
+    for (number, to) in &all {
+        let key = ["kcore", "anon_inode:bpf", "perf_event"].into_iter().any(|key| to.contains(key));
+        ensure!(!key, "the server holds {to}");
+        let fine = *number <= 2 || ours.iter().any(|kind| to.starts_with(kind));
+        ensure!(fine, "the server holds {to} as {number}");
+    }
+    let pipes = all.iter().filter(|(number, to)| *number > 2 && to.starts_with("pipe:")).count();
+    ensure!(pipes == 1, "the server has {pipes} pipes: {all:?}");
+    Ok(())
 }
 
 fn check(status: &str, kept: u64) -> Result<()> {
@@ -48,12 +72,9 @@ fn check(status: &str, kept: u64) -> Result<()> {
     }
     let locked = field(status, "NoNewPrivs")?;
     ensure!(locked == "1", "NoNewPrivs is {locked}");
+    let filtered = field(status, "Seccomp")?;
+    ensure!(filtered == "2", "Seccomp is {filtered}");
     Ok(())
-}
-
-fn field<'a>(status: &'a str, name: &str) -> Result<&'a str> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    Ok(line.with_context(|| format!("no {name} in the status"))?.trim())
 }
 
 /// What is mapped later is seen, to the byte.

@@ -124,10 +124,10 @@ impl Scrape {
         self.one(wanted, label)?.with_context(|| format!("there is no {wanted} with {label}"))
     }
 
-    /// The series of an info family.
-    pub(super) fn info(&self, wanted: &str) -> Result<&str> {
-        let series = self.samples.keys().find(|series| name(series) == wanted);
-        series.map(String::as_str).with_context(|| format!("no {wanted}"))
+    /// The series of an info family that has this among its labels.
+    pub(super) fn info(&self, wanted: &str, label: &str) -> Result<&str> {
+        let series = self.samples.keys().find(|series| name(series) == wanted && series.contains(label));
+        series.map(String::as_str).with_context(|| format!("no {wanted} with {label}"))
     }
 
     /// No series of a counter is lower than in an earlier scrape.
