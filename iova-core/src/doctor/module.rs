@@ -9,12 +9,22 @@ const NAME: &str = "policy module";
 const LOST: &str =
     "`iova policy`: changing where a device's addresses go, on trial and for good; measuring needs no module";
 
+/// The module's switch that ends everything (iova-kmod/off.c).
+const OFF: &str = "sys/module/iova_policy/parameters/off";
+
 /// Whether `iova_policy` is loaded and fits; if not, how to get it in, past Secure Boot and lockdown too.
 pub(super) fn policy(root: &Root, kernel: Option<&Kernel>) -> Ability {
     match loaded(root) {
+        Some(found) if root.text(OFF).as_deref() == Some("Y") => switched_off(&found),
         Some(found) => fits(&found, kernel),
         None => absent(root),
     }
+}
+
+fn switched_off(found: &Loaded) -> Ability {
+    let version = found.version.as_deref().unwrap_or("without a version");
+    let what = format!("iova_policy {version} is loaded, but switched off: every policy and cap is refused");
+    Ability::lacking(State::Limited, NAME, what, LOST, &format!("echo 0 > /{OFF}"))
 }
 
 fn fits(found: &Loaded, kernel: Option<&Kernel>) -> Ability {
@@ -135,6 +145,19 @@ mod tests {
         assert_eq!((ability.state, ability.found.as_str()), (State::Missing, "iova_policy is not installed"));
         assert!(ability.remedy.contains("iova-policy-dkms") && !ability.remedy.contains("mokutil"));
         assert!(ability.lost.contains("measuring needs no module"));
+    }
+
+    #[test]
+    fn one_that_is_switched_off() {
+        let files: [(&str, &[u8]); 3] = [
+            ("sys/module/iova_policy/initstate", b"live\n"),
+            ("sys/module/iova_policy/version", b"1.1\n"),
+            (OFF, b"Y\n"),
+        ];
+        let ability = Host::new("switched", &files).ability();
+        assert_eq!(ability.state, State::Limited);
+        assert!(ability.found.contains("1.1 is loaded, but switched off"), "{}", ability.found);
+        assert_eq!(ability.remedy, "echo 0 > /sys/module/iova_policy/parameters/off");
     }
 
     #[test]

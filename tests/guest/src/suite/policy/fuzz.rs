@@ -31,16 +31,22 @@ pub(super) fn requests() -> Result<Outcome> {
     let control = File::options().read(true).write(true).open(CONTROL).context(CONTROL)?;
     let mut random = Random::new(0x10c71);
     for number in 0..REQUESTS {
-        let (request, mut data) = malformed(&mut random);
-        let pointer = pointer(&mut random, &mut data);
-        // SAFETY: the module may write what the structure's own size says, which is never more than the buffer has;
-        // the pointers that are no buffer of ours are not mapped.
-        let result = unsafe { libc::ioctl(control.as_raw_fd(), request as libc::Ioctl, pointer) };
-        let error = io::Error::last_os_error().raw_os_error().unwrap_or(0);
-        ensure!(result == -1, "request {number}, {request:#x} {:x?}, returned {result}", &data.0[..12]);
-        ensure!(expected(error), "request {number}, {request:#x} {:x?}: errno {error}", &data.0[..12]);
+        send_malformed(&control, &mut random).with_context(|| format!("request {number}"))?;
     }
     unchanged(&before)
+}
+
+/// Sends one, which has to be refused.
+pub(super) fn send_malformed(control: &File, random: &mut Random) -> Result<()> {
+    let (request, mut data) = malformed(random);
+    let pointer = pointer(random, &mut data);
+    // SAFETY: the module may write what the structure's own size says, which is never more than the buffer has;
+    // the pointers that are no buffer of ours are not mapped.
+    let result = unsafe { libc::ioctl(control.as_raw_fd(), request as libc::Ioctl, pointer) };
+    let error = io::Error::last_os_error().raw_os_error().unwrap_or(0);
+    ensure!(result == -1, "{request:#x} {:x?}, returned {result}", &data.0[..12]);
+    ensure!(expected(error), "{request:#x} {:x?}: errno {error}", &data.0[..12]);
+    Ok(())
 }
 
 /// A buffer longer than any structure of the ABI, aligned like one.

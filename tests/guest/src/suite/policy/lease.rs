@@ -6,8 +6,8 @@ use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result};
 use iova_common::policy::{
-    self as abi, Abort, Flush, IOC_ABORT, IOC_COMMIT, IOC_FLUSH, IOC_INFO, IOC_RENEW, IOC_STAGE, IOC_STATUS,
-    Info, Lease, Record, Stage,
+    self as abi, ABORT_QUARANTINE, Abort, Flush, IOC_ABORT, IOC_COMMIT, IOC_FLUSH, IOC_INFO, IOC_RENEW,
+    IOC_STAGE, IOC_STATUS, Info, Lease, Record, Stage,
 };
 
 use super::device::Device;
@@ -72,6 +72,13 @@ impl Control {
     pub(super) fn abort(&self, cookie: u64) -> io::Result<()> {
         let cause = abi::cause::ABORT;
         let mut abort = Abort { argsz: size_of::<Abort>() as u32, cookie, cause, ..Abort::default() };
+        self.call(IOC_ABORT, &mut abort)
+    }
+
+    /// Ends it with a fault of unknown meaning.
+    pub(super) fn quarantine(&self, cookie: u64) -> io::Result<()> {
+        let (flags, cause) = (ABORT_QUARANTINE, abi::cause::FAULT);
+        let mut abort = Abort { argsz: size_of::<Abort>() as u32, flags, cookie, cause, ..Abort::default() };
         self.call(IOC_ABORT, &mut abort)
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use iova_common::policy::{ABORT_QUARANTINE, Abort, IOC_ABORT, cause, lease_state};
+use iova_common::policy::{cause, lease_state};
 
 use super::device::{self, EDU, NIC, NVME};
 use super::lease::{Control, records_of};
@@ -53,14 +53,7 @@ pub(super) fn ends_everything() -> Result<Outcome> {
 fn quarantine() -> Result<()> {
     let control = Control::open()?;
     let stage = control.stage_dac(EDU, 60_000)?;
-    let mut abort = Abort {
-        argsz: size_of::<Abort>() as u32,
-        flags: ABORT_QUARANTINE,
-        cookie: stage.cookie,
-        cause: cause::FAULT,
-        ..Abort::default()
-    };
-    control.call(IOC_ABORT, &mut abort).context("ABORT")
+    control.quarantine(stage.cookie).context("ABORT")
 }
 
 /// A device that was reset by removing and rescanning it is still quarantined and capped.

@@ -14,6 +14,7 @@ use iova_common::policy::{Stage, kind};
 use iova_guest::random::Random;
 
 use super::device::{self, Device, EDU, NIC, NVME, PATIENCE, SATA};
+use super::fuzz;
 use super::lease::Control;
 use super::selfcheck;
 use super::slab;
@@ -38,7 +39,7 @@ static TYPES: RwLock<()> = RwLock::new(());
 static DOMAINS: RwLock<()> = RwLock::new(());
 
 /// What a task may do, each as often as it is here.
-const WHAT: [Operation; 20] = [
+const WHAT: [Operation; 26] = [
     ("policy", policy),
     ("policy", policy),
     ("policy", policy),
@@ -53,6 +54,12 @@ const WHAT: [Operation; 20] = [
     ("lease", lease),
     ("lease", lease),
     ("kill", kill),
+    ("off", off),
+    ("quarantine", quarantine),
+    ("faults", faults),
+    ("faults", faults),
+    ("malformed", malformed),
+    ("malformed", malformed),
     ("map", map),
     ("map", map),
     ("bind", bind),
@@ -228,7 +235,7 @@ fn lease(random: &mut Random) {
             (kind::CAP, 43),
             (kind::STOCK, 0),
         ]);
-        let (bdf, flags) = (random.pick(&DEVICES).number(), random.below(8) as u32);
+        let (bdf, flags) = (random.pick(&DEVICES).number(), random.below(16) as u32);
         let lease_ms = 1 + random.below(5000) as u32;
         let mut stage = Stage { bdf, flags, kind, width, lease_ms, ..Stage::default() };
         if control.stage(&mut stage).is_ok() {
@@ -245,6 +252,35 @@ fn lease(random: &mut Random) {
             // Closing the file ends it.
             _ => Ok(()),
         };
+    }
+}
+
+/// Everything ends, and may begin again.
+fn off(_: &mut Random) {
+    let _ = fs::write(device::OFF, "1");
+    let _ = fs::write(device::OFF, "0");
+}
+
+/// A holder says that its device made a fault, of a lease that may have run out.
+fn quarantine(random: &mut Random) {
+    let Ok(control) = Control::open() else { return };
+    let lease_ms = random.pick(&[100, 60_000]);
+    let Ok(stage) = control.stage_dac(random.pick(&DEVICES), lease_ms) else { return };
+    std::thread::sleep(Duration::from_millis(random.below(200) as u64));
+    let _ = control.quarantine(stage.cookie);
+}
+
+/// The IOMMU reports faults of a device from two threads at once.
+fn faults(random: &mut Random) {
+    let _domains = DOMAINS.read();
+    let _ = Load::of(random.pick(&[EDU, SATA]).0).run("faults threads=2 ms=20");
+}
+
+/// Requests that nothing should come of.
+fn malformed(random: &mut Random) {
+    let Ok(control) = Control::open() else { return };
+    for _ in 0..20 {
+        let _ = fuzz::send_malformed(&control.0, random);
     }
 }
 
