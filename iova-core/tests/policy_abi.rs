@@ -75,7 +75,10 @@ fn numbers() -> Vec<Pair> {
     let mut add = |prefix: &str, numbers: &[(&str, u32)]| {
         list.extend(numbers.iter().map(|(name, n)| (format!("IOVA_POLICY_{prefix}{name}"), i128::from(*n))));
     };
-    add("", &[("ABI_MAJOR", abi::ABI_MAJOR.into()), ("ABI_MINOR", abi::ABI_MINOR.into())]);
+    add(
+        "",
+        &[("ABI_MAJOR", abi::ABI_MAJOR.into()), ("ABI_MINOR", abi::ABI_MINOR.into()), ("MAGIC", abi::MAGIC)],
+    );
     add("", &[("STOCK", abi::kind::STOCK), ("CAP", abi::kind::CAP), ("DAC", abi::kind::DAC)]);
     use abi::mechanism as m;
     add(
@@ -105,6 +108,8 @@ fn numbers() -> Vec<Pair> {
             ("NO_LOW_SPACE", r::NO_LOW_SPACE),
             ("HELD", r::HELD),
             ("WIDTH", r::WIDTH),
+            ("OFF", r::OFF),
+            ("ENCRYPTED", r::ENCRYPTED),
         ],
     );
     use abi::cause as c;
@@ -128,6 +133,8 @@ fn numbers() -> Vec<Pair> {
             ("RELEASED", c::RELEASED),
             ("REFUSED", c::REFUSED),
             ("LIST", c::LIST),
+            ("OFF", c::OFF),
+            ("RETURNED", c::RETURNED),
         ],
     );
     use abi::relation as rel;
