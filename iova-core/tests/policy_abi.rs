@@ -147,87 +147,16 @@ fn numbers() -> Vec<Pair> {
             ("MANGLED", rel::MANGLED),
         ],
     );
-    list.extend(requests());
+    list.extend(states_and_flags());
     list
 }
 
-fn numbers() -> Vec<Pair> {
+/// States of leases, flags and numbers of requests.
+fn states_and_flags() -> Vec<Pair> {
     let mut list: Vec<Pair> = Vec::new();
     let mut add = |prefix: &str, numbers: &[(&str, u32)]| {
         list.extend(numbers.iter().map(|(name, n)| (format!("IOVA_POLICY_{prefix}{name}"), i128::from(*n))));
     };
-    add(
-        "",
-        &[("ABI_MAJOR", abi::ABI_MAJOR.into()), ("ABI_MINOR", abi::ABI_MINOR.into()), ("MAGIC", abi::MAGIC)],
-    );
-    add("", &[("STOCK", abi::kind::STOCK), ("CAP", abi::kind::CAP), ("DAC", abi::kind::DAC)]);
-    use abi::mechanism as m;
-    add(
-        "M_",
-        &[("FLAG", m::FLAG), ("LIMIT", m::LIMIT), ("FILL", m::FILL), ("MASK", m::MASK), ("FLUSH", m::FLUSH)],
-    );
-    use abi::refusal as r;
-    add("", &[("OK", r::OK)]);
-    add(
-        "R_",
-        &[
-            ("NO_IOMMU", r::NO_IOMMU),
-            ("IDENTITY", r::IDENTITY),
-            ("UNMANAGED", r::UNMANAGED),
-            ("ALIASED", r::ALIASED),
-            ("SHARED_GROUP", r::SHARED_GROUP),
-            ("DIRECT_REGION", r::DIRECT_REGION),
-            ("MASK", r::MASK),
-            ("NARROWER", r::NARROWER),
-            ("KDUMP", r::KDUMP),
-            ("NO_MECHANISM", r::NO_MECHANISM),
-            ("LAYOUT", r::LAYOUT),
-            ("QUARANTINED", r::QUARANTINED),
-            ("CAPPED", r::CAPPED),
-            ("LOCKDOWN", r::LOCKDOWN),
-            ("UNBOUND", r::UNBOUND),
-            ("NO_LOW_SPACE", r::NO_LOW_SPACE),
-            ("HELD", r::HELD),
-            ("WIDTH", r::WIDTH),
-            ("OFF", r::OFF),
-            ("ENCRYPTED", r::ENCRYPTED),
-        ],
-    );
-    use abi::cause as c;
-    add(
-        "C_",
-        &[
-            ("SYSFS", c::SYSFS),
-            ("CAP", c::CAP),
-            ("STAGE", c::STAGE),
-            ("COMMIT", c::COMMIT),
-            ("ABORT", c::ABORT),
-            ("CLOSED", c::CLOSED),
-            ("EXPIRED", c::EXPIRED),
-            ("FAULT", c::FAULT),
-            ("AER", c::AER),
-            ("BIND", c::BIND),
-            ("UNBIND", c::UNBIND),
-            ("REMOVED", c::REMOVED),
-            ("SUSPEND", c::SUSPEND),
-            ("UNLOAD", c::UNLOAD),
-            ("RELEASED", c::RELEASED),
-            ("REFUSED", c::REFUSED),
-            ("LIST", c::LIST),
-            ("OFF", c::OFF),
-            ("RETURNED", c::RETURNED),
-        ],
-    );
-    use abi::relation as rel;
-    add(
-        "REL_",
-        &[
-            ("UNKNOWN", rel::UNKNOWN),
-            ("UNRELATED", rel::UNRELATED),
-            ("TRUNCATED", rel::TRUNCATED),
-            ("MANGLED", rel::MANGLED),
-        ],
-    );
     use abi::lease_state as l;
     add("L_", &[("OPEN", l::OPEN), ("KEPT", l::KEPT), ("ENDED", l::ENDED)]);
     use abi::{flush_flag, stage_flag};
@@ -255,15 +184,6 @@ fn numbers() -> Vec<Pair> {
             ("FLUSH", abi::IOC_FLUSH),
         ],
     );
-    list
-}
-
-/// States, flags and requests.
-fn requests() -> Vec<Pair> {
-    let mut list: Vec<Pair> = Vec::new();
-    let mut add = |prefix: &str, numbers: &[(&str, u32)]| {
-        list.extend(numbers.iter().map(|(name, n)| (format!("IOVA_POLICY_{prefix}{name}"), i128::from(*n))));
-    };
     list
 }
 
