@@ -96,9 +96,6 @@ pub(crate) struct VerifyArgs {
     /// Load nothing: show the command line for a boot by hand.
     #[arg(long, requires = "boot", conflicts_with_all = ["reboot", "close"])]
     pub(crate) print: bool,
-    /// Of --resume, only the first step: run the command in this boot, and write down how it ended. The next --resume judges by that.
-    #[arg(long, requires_all = ["boot", "resume"])]
-    pub(crate) only_command: bool,
     /// The kernel to boot [default: the one that runs, from /boot].
     #[arg(long, value_name = "FILE", requires = "boot")]
     pub(crate) kernel_image: Option<PathBuf>,

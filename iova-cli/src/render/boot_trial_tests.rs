@@ -23,7 +23,6 @@ fn round(number: u32, chosen: &[u32], outcome: RoundOutcome) -> Round {
         prepared_in: "b1".into(),
         boot: Some("b2".into()),
         prepared_s: 1_700_000_000,
-        ran: None,
         outcome: Some(outcome),
     }
 }

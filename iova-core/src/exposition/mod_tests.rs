@@ -59,6 +59,25 @@ fn counters_grow_from_the_start_and_gauges_are_of_the_last_interval() {
 }
 
 #[test]
+fn a_group_with_an_old_domain_and_a_new_one_has_its_series_once() {
+    let mut state = state(10, 1);
+    let mut step = steps(2).remove(1);
+    let new = step.interval.domains[0].clone();
+    let live = new.low_space.live_bytes;
+    let old = crate::model::Domain { nodes: None, low_space: Default::default(), ..new.clone() };
+    for domains in [vec![new.clone(), old.clone()], vec![old, new]] {
+        step.interval.domains = domains;
+        state.absorb(step.clone(), 1e9);
+        let text = prometheus(&state.expose(false));
+        let names: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let once: std::collections::BTreeSet<&str> =
+            names.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
+        assert_eq!(once.len(), names.len(), "{text}");
+        assert!(live.is_some() && samples(&text).keys().any(|name| name.starts_with("iova_domain_")));
+    }
+}
+
+#[test]
 fn openmetrics_names_the_family_and_its_unit() {
     let state = state(10, 2);
     let text = openmetrics(&state.expose(false));

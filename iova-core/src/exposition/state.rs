@@ -188,9 +188,10 @@ impl State {
         // As many as there are devices with series of their own.
         let groups: BTreeSet<u32> =
             shown.iter().filter_map(|(_, device)| device.and_then(|device| device.group)).collect();
-        let domains = last.interval.domains.iter().filter_map(|domain| Some((domain.group?, domain)));
         let mut series = Vec::new();
-        for (group, domain) in domains.filter(|(group, _)| groups.contains(group)) {
+        for (group, domain) in
+            one_per_group(&last.interval.domains).into_iter().filter(|(group, _)| groups.contains(group))
+        {
             let labels: Arc<[Label]> = Arc::new([("group", group.to_string())]);
             match family.kind {
                 Kind::Gauge => series.extend(gauges(metric, &labels, domain)),
@@ -308,6 +309,19 @@ fn cumulative<'a>(
         return found.map(series).collect();
     }
     totals.counters.get(metric.name).map(|&count| number(labels, count as f64)).into_iter().collect()
+}
+
+/// A group whose device has just come back has two domains for an interval, of which only the new one has a state.
+fn one_per_group(domains: &[Domain]) -> BTreeMap<u32, &Domain> {
+    let mut chosen: BTreeMap<u32, &Domain> = BTreeMap::new();
+    for domain in domains {
+        let Some(group) = domain.group else { continue };
+        let best = chosen.entry(group).or_insert(domain);
+        if domain.nodes.is_some() || best.nodes.is_none() {
+            *best = domain;
+        }
+    }
+    chosen
 }
 
 fn gauges<'a>(metric: &'static Metric, labels: &Arc<[Label]>, domain: &Domain) -> Vec<Series<'a>> {

@@ -18,4 +18,4 @@ pub mod parameter;
 mod plan;
 
 pub use next::{Answer, Next, next};
-pub use plan::{Culprit, How, LeftOut, Place, Plan, Ran, Round, RoundOutcome, Suspect, hold, load};
+pub use plan::{Culprit, How, LeftOut, Place, Plan, Round, RoundOutcome, Suspect, hold, load};

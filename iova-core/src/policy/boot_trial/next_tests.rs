@@ -39,7 +39,6 @@ fn add(plan: &mut Plan, chosen: Vec<Bdf>, outcome: RoundOutcome) {
         prepared_in: String::new(),
         boot: None,
         prepared_s: 0,
-        ran: None,
         outcome: Some(outcome),
     });
 }

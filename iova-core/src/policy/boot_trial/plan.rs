@@ -84,13 +84,6 @@ pub enum RoundOutcome {
     Lost,
 }
 
-/// The command, which has run in a boot before that boot is judged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ran {
-    /// Why it failed, if it did; one sentence.
-    pub failure: Option<String>,
-}
-
 /// One boot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
@@ -110,9 +103,6 @@ pub struct Round {
     pub boot: Option<String>,
     /// Seconds since 1970.
     pub prepared_s: u64,
-    /// `None`: whoever judges the boot runs the command.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ran: Option<Ran>,
     /// `None`: it is under way.
     pub outcome: Option<RoundOutcome>,
 }
@@ -200,7 +190,6 @@ impl Plan {
             prepared_in: boot_id(root),
             boot: None,
             prepared_s: seconds(),
-            ran: None,
             outcome: None,
         });
         line

@@ -70,22 +70,6 @@ fn where_it_stands_is_seen_from_the_boot() {
 }
 
 #[test]
-fn what_the_command_came_to_is_on_disk() {
-    let dir = TestDir::new("boot-trial-ran");
-    dir.file("proc/cmdline", "x");
-    let mut plan = plan();
-    plan.add_round(&dir.root(), vec![bdf(8)]);
-    let path = plan.save(&dir.state()).unwrap();
-    // As an earlier version wrote it.
-    assert!(!std::fs::read_to_string(&path).unwrap().contains("\"ran\""));
-    assert_eq!(load(&dir.state()).unwrap(), Some(plan.clone()));
-    let failure = Some("the command failed (exit code 1)".to_owned());
-    plan.open_round().unwrap().ran = Some(Ran { failure });
-    plan.save(&dir.state()).unwrap();
-    assert_eq!(load(&dir.state()).unwrap(), Some(plan));
-}
-
-#[test]
 fn a_damaged_plan_is_named() {
     let dir = TestDir::new("boot-trial-damaged");
     for text in ["", "{", "[]", "{\"schema_version\": 1}"] {

@@ -6,7 +6,7 @@ use crate::exit::Stop;
 use crate::signals::{Signals, Wake};
 use iova_core::inventory::{Device, Inventory};
 use iova_core::policy::boot_trial::faults::{Log, LoggedFault, Reader};
-use iova_core::policy::boot_trial::{Culprit, LeftOut, Plan, Ran, RoundOutcome};
+use iova_core::policy::boot_trial::{Culprit, LeftOut, Plan, RoundOutcome};
 use iova_core::policy::classify::{LiveSet, classify};
 use iova_core::policy::history::Identity;
 use iova_core::policy::module::{self, State};
@@ -21,12 +21,11 @@ const AFTER: Duration = Duration::from_secs(3);
 
 /// Lets the machine work, and looks at it.
 pub(super) fn judge(look: &Look, plan: &mut Plan) -> Result<RoundOutcome, Stop> {
-    let mut log = open_log(look)?;
-    let ran = plan.open_round().and_then(|round| round.ran.clone());
-    let failure = match ran {
-        Some(ran) => ran.failure,
-        None => watch(look, plan, &mut log)?,
-    };
+    let signals = Signals::block_for_trial().map_err(|error| Stop::internal(format!("signals: {error}")))?;
+    let mut log = Reader::open(&look.root).map_err(|error| {
+        Stop::unusable(format!("/dev/kmsg can't be read ({error}), so faults are not seen: run it as root"))
+    })?;
+    let failure = watch(look, plan, &signals, &mut log)?;
     let log = log.log();
     let missed: Vec<LeftOut> = chosen(plan).into_iter().filter_map(|bdf| missed(look, plan, bdf)).collect();
     let outcome = conclude(look, plan, log, failure, &missed);
@@ -38,32 +37,12 @@ pub(super) fn judge(look: &Look, plan: &mut Plan) -> Result<RoundOutcome, Stop> 
     Ok(outcome)
 }
 
-/// Runs the command, once in this boot, and writes down what it came to, for whoever judges the boot with fewer rights.
-pub(super) fn run_command(look: &Look, plan: &mut Plan) -> Result<(), Stop> {
-    let has_run = plan.open_round().is_none_or(|round| round.ran.is_some());
-    if has_run || plan.command.is_empty() {
-        return Ok(());
-    }
-    let failure = watch(look, plan, &mut open_log(look)?)?;
-    if let Some(round) = plan.open_round() {
-        round.ran = Some(Ran { failure });
-    }
-    plan.save(&look.dir).map(drop).map_err(Stop::unusable)
-}
-
-fn open_log(look: &Look) -> Result<Reader, Stop> {
-    Reader::open(&look.root).map_err(|error| {
-        Stop::unusable(format!("/dev/kmsg can't be read ({error}), so faults are not seen: run it as root"))
-    })
-}
-
 fn chosen(plan: &mut Plan) -> Vec<Bdf> {
     plan.open_round().map(|round| round.chosen.clone()).unwrap_or_default()
 }
 
 /// The command to its end, or the time. Why it failed, if it did.
-fn watch(look: &Look, plan: &mut Plan, log: &mut Reader) -> Result<Option<String>, Stop> {
-    let signals = Signals::block_for_trial().map_err(|error| Stop::internal(format!("signals: {error}")))?;
+fn watch(look: &Look, plan: &mut Plan, signals: &Signals, log: &mut Reader) -> Result<Option<String>, Stop> {
     let length = Duration::from_millis(plan.watch_ms);
     let work = (!plan.command.is_empty())
         .then(|| Workload::new(Work::Command(plan.command.clone()), &look.root, "", 0).start(length, 0));

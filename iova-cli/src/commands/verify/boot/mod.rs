@@ -76,11 +76,7 @@ fn begin(look: &Look, args: &VerifyArgs, term: Term) -> Result<Exit, Stop> {
 
 /// In the boot that was prepared, or in the one after it.
 fn go_on(look: &Look, mut plan: Plan, args: &VerifyArgs, term: Term) -> Result<Exit, Stop> {
-    let place = plan.place(&look.root);
-    if args.only_command && place != Place::Here {
-        return Ok(Exit::Done);
-    }
-    match place {
+    match plan.place(&look.root) {
         Place::Ahead => {
             show(look, &plan, None, args, term)?;
             return Ok(Exit::Done);
@@ -89,9 +85,6 @@ fn go_on(look: &Look, mut plan: Plan, args: &VerifyArgs, term: Term) -> Result<E
         Place::Missed => set(&mut plan, RoundOutcome::Lost),
         Place::Here => {
             plan.is_up(&look.dir, &look.root).map_err(Stop::unusable)?;
-            if args.only_command {
-                return judge::run_command(look, &mut plan).map(|()| Exit::Done);
-            }
             let outcome = judge::judge(look, &mut plan)?;
             set(&mut plan, outcome);
         }
