@@ -1,6 +1,7 @@
 //! What the maps take, as the kernel counts it, is what `iova doctor` has said.
 
 use std::fs;
+use std::io::ErrorKind;
 
 use anyhow::{Context, Result, ensure};
 
@@ -70,7 +71,11 @@ fn doctor() -> Result<Said> {
 fn maps(pid: libc::pid_t) -> Result<Vec<Map>> {
     let mut maps = Vec::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fdinfo"))? {
-        let text = fs::read_to_string(entry?.path())?;
+        let text = match fs::read_to_string(entry?.path()) {
+            // A file that was only being read; its maps stay open.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            text => text?,
+        };
         let number = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             line.and_then(|value| value.trim().parse::<u64>().ok())
