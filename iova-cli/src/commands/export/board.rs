@@ -1,4 +1,4 @@
-//! What was measured so far. The reader's: one thread adds to it, another renders an edition of it per interval.
+//! Figures measured so far, in the reader: one thread adds to them, another renders an edition of them per interval.
 
 use super::edition::{Edition, Format, Texts};
 use super::freshness::Freshness;
@@ -64,7 +64,7 @@ impl Board {
         (!inner.closed).then_some(inner.number)
     }
 
-    /// What is handed over now.
+    /// Renders the edition to hand over now.
     pub(super) fn render(&self) -> Edition {
         let inner = self.lock();
         Edition {

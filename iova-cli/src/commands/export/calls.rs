@@ -48,7 +48,7 @@ pub(super) const FILES: &[c_long] = &[
     libc::SYS_uname,
 ];
 
-/// What only the reader does: waiting for its child, the CPU time of a thread.
+/// Calls of the reader alone: waiting for its child, the CPU time of a thread.
 pub(super) const READER: &[c_long] =
     &[libc::SYS_getrusage, libc::SYS_sysinfo, libc::SYS_wait4, libc::SYS_waitid];
 

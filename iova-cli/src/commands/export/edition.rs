@@ -80,9 +80,9 @@ impl Texts {
 /// All that there is to answer with until the next reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Edition {
-    /// What was measured.
+    /// Texts with all figures.
     pub(super) figures: Texts,
-    /// What is told instead once it is too old.
+    /// Texts without them, for when they are too old.
     pub(super) withdrawn: Texts,
     /// The request for a collector, if one is due.
     pub(super) push: Option<Vec<u8>>,

@@ -11,7 +11,7 @@ pub(super) const LONGEST: usize = 64 << 20;
 pub(super) enum Kind {
     /// The figures in this format.
     Figures(Format),
-    /// What is told instead once readings have stopped.
+    /// Text without figures, for when readings have stopped.
     Withdrawn(Format),
     /// The request for an OpenTelemetry collector.
     Push,

@@ -1,4 +1,4 @@
-//! How old the figures are, and from when on they are too old to be told.
+//! Age of the figures, and the age from which on they are withdrawn.
 
 use std::time::{Duration, Instant};
 
