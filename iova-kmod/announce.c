@@ -17,8 +17,7 @@
 
 #define IOVP_NOTES	256
 #define IOVP_POLICY	16	/* the longest policy, with its end */
-#define IOVP_STATE	64	/* the longest state */
-#define IOVP_WHO	64	/* the longest origin */
+#define IOVP_WHO	64	/* the longest way to say who it was */
 
 /**
  * struct iovp_note - a change that is still to be announced
@@ -27,6 +26,7 @@
  * @who: who is behind it
  * @policy: what was asked for of the device after it
  * @state: the device's state after it
+ * @reason: of that state
  * @origin: who asked for the policy
  */
 struct iovp_note {
@@ -34,8 +34,9 @@ struct iovp_note {
 	struct iova_policy_record record;
 	struct iovp_who who;
 	char policy[IOVP_POLICY];
-	char state[IOVP_STATE];
-	char origin[IOVP_WHO];
+	const char *state;
+	const char *reason;
+	const char *origin;
 };
 
 static struct iovp_note iovp_notes[IOVP_NOTES];
@@ -74,8 +75,8 @@ static void iovp_audit(const struct iovp_note *note, const char *from, const cha
 
 static void iovp_uevent(const struct iovp_note *note)
 {
-	char policy[IOVP_POLICY + 16], state[IOVP_STATE + 24], origin[IOVP_WHO + 24];
-	char *envp[4] = { policy, state, origin };
+	char policy[16 + IOVP_POLICY], state[48], reason[48], origin[48];
+	char *envp[5] = { policy, state, reason, origin };
 	struct kobject *kobj = &iovp_device(note->d)->kobj;
 
 	if (note->record.cause == IOVA_POLICY_C_REMOVED ||
@@ -86,6 +87,7 @@ static void iovp_uevent(const struct iovp_note *note)
 		return;
 	scnprintf(policy, sizeof(policy), "IOVA_POLICY=%s", note->policy);
 	scnprintf(state, sizeof(state), "IOVA_POLICY_STATE=%s", note->state);
+	scnprintf(reason, sizeof(reason), "IOVA_POLICY_REASON=%s", note->reason);
 	scnprintf(origin, sizeof(origin), "IOVA_POLICY_ORIGIN=%s", note->origin);
 	kobject_uevent_env(kobj, KOBJ_CHANGE, envp);
 }
@@ -157,8 +159,9 @@ void iovp_announce(struct iovp_dev *d, const struct iova_policy_record *record,
 		note->who = *who;
 		iovp_print(note->policy, sizeof(note->policy), d->want.kind,
 			   d->want.width);
-		iovp_print_state(note->state, sizeof(note->state), d);
-		iovp_print_who(note->origin, sizeof(note->origin), &d->origin);
+		note->state = iovp_state_name(d);
+		note->reason = iovp_reason_name(d);
+		note->origin = iovp_origin_name(d->origin.by);
 	}
 	spin_unlock(&iovp_notes_lock);
 	queue_work(iovp_announce_wq, &iovp_announcing);

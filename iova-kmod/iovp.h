@@ -79,6 +79,16 @@ enum iovp_phase {
 	IOVP_UNBINDING,
 };
 
+/* Where a policy stands, as sysfs has it. */
+enum iovp_state {
+	IOVP_IDLE,
+	IOVP_ACTIVE,
+	IOVP_PENDING,
+	IOVP_LEASED,
+	IOVP_QUARANTINED,
+	IOVP_REFUSED,
+};
+
 struct iovp_chunk;
 struct iovp_dev;
 
@@ -366,7 +376,10 @@ const char *iovp_refusal_name(enum iova_policy_refusal refusal);
 const char *iovp_cause_name(u32 cause);
 const char *iovp_relation_name(u32 relation);
 int iovp_print(char *buf, size_t size, u16 kind, u16 width);
-int iovp_print_state(char *buf, size_t size, struct iovp_dev *d);
+enum iovp_state iovp_state(const struct iovp_dev *d);
+const char *iovp_state_name(const struct iovp_dev *d);
+const char *iovp_reason_name(const struct iovp_dev *d);
+const char *iovp_origin_name(enum iovp_by by);
 void iovp_comm(char *comm, const struct iovp_who *who);
 int iovp_print_who(char *buf, size_t size, const struct iovp_who *who);
 

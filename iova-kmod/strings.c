@@ -62,6 +62,21 @@ static const char * const iovp_relations[] = {
 	[IOVA_POLICY_REL_MANGLED] = "mangled",
 };
 
+static const char * const iovp_states[] = {
+	[IOVP_IDLE] = "idle",
+	[IOVP_ACTIVE] = "active",
+	[IOVP_PENDING] = "pending",
+	[IOVP_LEASED] = "leased",
+	[IOVP_QUARANTINED] = "quarantined",
+	[IOVP_REFUSED] = "refused",
+};
+
+static const char * const iovp_origins[] = {
+	[IOVP_BY_KERNEL] = "kernel",
+	[IOVP_BY_SYSFS] = "sysfs",
+	[IOVP_BY_LEASE] = "lease",
+};
+
 const char *iovp_refusal_name(enum iova_policy_refusal refusal)
 {
 	return iovp_refusals[refusal];
@@ -89,22 +104,40 @@ int iovp_print(char *buf, size_t size, u16 kind, u16 width)
 	}
 }
 
-/* The first word of "state" and what belongs to it. */
-int iovp_print_state(char *buf, size_t size, struct iovp_dev *d)
+enum iovp_state iovp_state(const struct iovp_dev *d)
 {
 	if (d->lease && !(d->lease->staging && d->refused))
-		return scnprintf(buf, size, "leased %u", iovp_lease_left(d->lease));
+		return IOVP_LEASED;
 	if (d->quarantine)
-		return scnprintf(buf, size, "quarantined %s 0x%llx %s",
-				 iovp_cause_name(d->quarantine), d->evidence.address,
-				 iovp_relation_name(d->evidence.relation));
+		return IOVP_QUARANTINED;
 	if (d->refused)
-		return scnprintf(buf, size, "refused %s",
-				 iovp_refusal_name(d->refused));
+		return IOVP_REFUSED;
 	if (d->want.kind == IOVA_POLICY_STOCK && !d->cap)
-		return scnprintf(buf, size, "idle");
-	return scnprintf(buf, size, d->phase == IOVP_BOUND && !d->deferred ?
-			 "active" : "pending");
+		return IOVP_IDLE;
+	return d->phase == IOVP_BOUND && !d->deferred ? IOVP_ACTIVE : IOVP_PENDING;
+}
+
+const char *iovp_state_name(const struct iovp_dev *d)
+{
+	return iovp_states[iovp_state(d)];
+}
+
+/* Why a device is in quarantine or was refused what was asked for. */
+const char *iovp_reason_name(const struct iovp_dev *d)
+{
+	switch (iovp_state(d)) {
+	case IOVP_QUARANTINED:
+		return iovp_cause_name(d->quarantine);
+	case IOVP_REFUSED:
+		return iovp_refusal_name(d->refused);
+	default:
+		return "none";
+	}
+}
+
+const char *iovp_origin_name(enum iovp_by by)
+{
+	return iovp_origins[by];
 }
 
 /* A task names itself: nothing of it may look like something else. */
@@ -124,9 +157,8 @@ int iovp_print_who(char *buf, size_t size, const struct iovp_who *who)
 	char comm[TASK_COMM_LEN];
 
 	if (who->by == IOVP_BY_KERNEL)
-		return scnprintf(buf, size, "kernel");
+		return scnprintf(buf, size, "%s", iovp_origin_name(who->by));
 	iovp_comm(comm, who);
-	return scnprintf(buf, size, "%s %s[%u] %u",
-			 who->by == IOVP_BY_LEASE ? "lease" : "sysfs", comm,
+	return scnprintf(buf, size, "%s %s[%u] %u", iovp_origin_name(who->by), comm,
 			 who->pid, who->uid);
 }

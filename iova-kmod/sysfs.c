@@ -68,16 +68,41 @@ static struct iovp_dev *iovp_open_change(struct device *dev, bool dac)
 	return ERR_PTR(-EBUSY);
 }
 
-static ssize_t policy_show(struct device *dev, struct device_attribute *attr,
-			   char *buf)
+/**
+ * struct iovp_attribute - one value of a device
+ * @attr: the file
+ * @show: writes the value; the device is locked
+ */
+struct iovp_attribute {
+	struct device_attribute attr;
+	int (*show)(struct iovp_dev *d, char *buf);
+};
+
+static ssize_t iovp_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
+	struct iovp_attribute *a = container_of(attr, struct iovp_attribute, attr);
 	struct iovp_dev *d = iovp_open(dev);
 	int n;
 
 	if (!d)
 		return -ENODEV;
-	n = iovp_print(buf, PAGE_SIZE - 1, d->want.kind, d->want.width);
+	n = a->show(d, buf);
 	iovp_close(d);
+	return n;
+}
+
+#define IOVP_ATTR(_name, _mode, _store)					\
+	struct iovp_attribute iovp_attr_##_name = {			\
+		.attr = __ATTR(_name, _mode, iovp_show, _store),	\
+		.show = iovp_show_##_name,				\
+	}
+#define IOVP_ATTR_RO(_name)	IOVP_ATTR(_name, 0444, NULL)
+#define IOVP_ATTR_RW(_name)	IOVP_ATTR(_name, 0644, _name##_store)
+
+static int iovp_show_policy(struct iovp_dev *d, char *buf)
+{
+	int n = iovp_print(buf, PAGE_SIZE - 1, d->want.kind, d->want.width);
+
 	return n + sysfs_emit_at(buf, n, "\n");
 }
 
@@ -100,18 +125,11 @@ static ssize_t policy_store(struct device *dev, struct device_attribute *attr,
 	iovp_close_change(d);
 	return ret ? ret : count;
 }
-static DEVICE_ATTR_RW(policy);
+static IOVP_ATTR_RW(policy);
 
-static ssize_t cap_show(struct device *dev, struct device_attribute *attr, char *buf)
+static int iovp_show_cap(struct iovp_dev *d, char *buf)
 {
-	struct iovp_dev *d = iovp_open(dev);
-	int n;
-
-	if (!d)
-		return -ENODEV;
-	n = sysfs_emit(buf, "%u\n", d->cap);
-	iovp_close(d);
-	return n;
+	return sysfs_emit(buf, "%u\n", d->cap);
 }
 
 /* A cap only ever narrows: whoever may write it protects, and can't open. */
@@ -145,39 +163,27 @@ static ssize_t cap_store(struct device *dev, struct device_attribute *attr,
 	iovp_close_change(d);
 	return ret ? ret : count;
 }
-static DEVICE_ATTR_RW(cap);
+static IOVP_ATTR_RW(cap);
 
-static ssize_t effective_show(struct device *dev, struct device_attribute *attr,
-			      char *buf)
+static int iovp_show_effective(struct iovp_dev *d, char *buf)
 {
-	struct iovp_dev *d = iovp_open(dev);
+	struct device *dev = iovp_device(d);
 	u64 limit = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
-	bool low_first;
+	const char *order = "full-range";
 
-	if (!d)
-		return -ENODEV;
 	if (d->force.high.nr)
 		limit = min(limit, d->force.limit);
-	low_first = iovp_flag(dev) && !d->force.low.nr;
-	iovp_close(d);
 	if (limit <= DMA_BIT_MASK(32))
-		return sysfs_emit(buf, "low %u\n", fls64(limit));
-	return sysfs_emit(buf, "%s %u\n", low_first ? "sac-first" : "full-range",
-			  fls64(limit));
+		order = "low";
+	else if (iovp_flag(dev) && !d->force.low.nr)
+		order = "sac-first";
+	return sysfs_emit(buf, "%s:%u\n", order, fls64(limit));
 }
-static DEVICE_ATTR_RO(effective);
+static IOVP_ATTR_RO(effective);
 
-static ssize_t state_show(struct device *dev, struct device_attribute *attr,
-			  char *buf)
+static int iovp_show_state(struct iovp_dev *d, char *buf)
 {
-	struct iovp_dev *d = iovp_open(dev);
-	int n;
-
-	if (!d)
-		return -ENODEV;
-	n = iovp_print_state(buf, PAGE_SIZE - 1, d);
-	iovp_close(d);
-	return n + sysfs_emit_at(buf, n, "\n");
+	return sysfs_emit(buf, "%s\n", iovp_state_name(d));
 }
 
 static void iovp_lift(struct iovp_dev *d)
@@ -209,34 +215,78 @@ static ssize_t state_store(struct device *dev, struct device_attribute *attr,
 	iovp_close(d);
 	return count;
 }
-static DEVICE_ATTR_RW(state);
+static IOVP_ATTR_RW(state);
 
-static ssize_t origin_show(struct device *dev, struct device_attribute *attr,
-			   char *buf)
+static int iovp_show_reason(struct iovp_dev *d, char *buf)
 {
-	struct iovp_dev *d = iovp_open(dev);
-	int n;
-
-	if (!d)
-		return -ENODEV;
-	n = iovp_print_who(buf, PAGE_SIZE - 1, &d->origin);
-	iovp_close(d);
-	return n + sysfs_emit_at(buf, n, "\n");
+	return sysfs_emit(buf, "%s\n", iovp_reason_name(d));
 }
-static DEVICE_ATTR_RO(origin);
+static IOVP_ATTR_RO(reason);
 
-static ssize_t mechanisms_show(struct device *dev, struct device_attribute *attr,
-			       char *buf)
+static int iovp_show_lease_ms(struct iovp_dev *d, char *buf)
 {
-	struct iovp_dev *d = iovp_open(dev);
+	if (iovp_state(d) != IOVP_LEASED)
+		return -ENODATA;
+	return sysfs_emit(buf, "%u\n", iovp_lease_left(d->lease));
+}
+static IOVP_ATTR_RO(lease_ms);
+
+/* An AER error has no address. */
+static int iovp_show_fault_address(struct iovp_dev *d, char *buf)
+{
+	if (d->quarantine != IOVA_POLICY_C_FAULT)
+		return -ENODATA;
+	return sysfs_emit(buf, "0x%llx\n", d->evidence.address);
+}
+static IOVP_ATTR_RO(fault_address);
+
+static int iovp_show_fault_relation(struct iovp_dev *d, char *buf)
+{
+	if (d->quarantine != IOVA_POLICY_C_FAULT)
+		return -ENODATA;
+	return sysfs_emit(buf, "%s\n", iovp_relation_name(d->evidence.relation));
+}
+static IOVP_ATTR_RO(fault_relation);
+
+static int iovp_show_origin(struct iovp_dev *d, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", iovp_origin_name(d->origin.by));
+}
+static IOVP_ATTR_RO(origin);
+
+static int iovp_show_origin_comm(struct iovp_dev *d, char *buf)
+{
+	char comm[TASK_COMM_LEN];
+
+	if (d->origin.by == IOVP_BY_KERNEL)
+		return -ENODATA;
+	iovp_comm(comm, &d->origin);
+	return sysfs_emit(buf, "%s\n", comm);
+}
+static IOVP_ATTR_RO(origin_comm);
+
+static int iovp_show_origin_pid(struct iovp_dev *d, char *buf)
+{
+	if (d->origin.by == IOVP_BY_KERNEL)
+		return -ENODATA;
+	return sysfs_emit(buf, "%u\n", d->origin.pid);
+}
+static IOVP_ATTR_RO(origin_pid);
+
+static int iovp_show_origin_uid(struct iovp_dev *d, char *buf)
+{
+	if (d->origin.by == IOVP_BY_KERNEL)
+		return -ENODATA;
+	return sysfs_emit(buf, "%u\n", d->origin.uid);
+}
+static IOVP_ATTR_RO(origin_uid);
+
+static int iovp_show_mechanisms(struct iovp_dev *d, char *buf)
+{
+	u32 usable = iovp_usable(d);
 	unsigned int i;
-	u32 usable;
 	int n = 0;
 
-	if (!d)
-		return -ENODEV;
-	usable = iovp_usable(d);
-	iovp_close(d);
 	for (i = 0; i < IOVP_MECHANISMS; i++)
 		if (usable & iovp_mechanisms[i]->bit)
 			n += sysfs_emit_at(buf, n, n ? " %s" : "%s",
@@ -245,45 +295,36 @@ static ssize_t mechanisms_show(struct device *dev, struct device_attribute *attr
 		n += sysfs_emit_at(buf, n, n ? " flush" : "flush");
 	return n + sysfs_emit_at(buf, n, "\n");
 }
-static DEVICE_ATTR_RO(mechanisms);
+static IOVP_ATTR_RO(mechanisms);
 
-static ssize_t generation_show(struct device *dev, struct device_attribute *attr,
-			       char *buf)
+static int iovp_show_generation(struct iovp_dev *d, char *buf)
 {
-	struct iovp_dev *d = iovp_open(dev);
-	int n;
-
-	if (!d)
-		return -ENODEV;
-	n = sysfs_emit(buf, "%u\n", d->generation);
-	iovp_close(d);
-	return n;
+	return sysfs_emit(buf, "%u\n", d->generation);
 }
-static DEVICE_ATTR_RO(generation);
+static IOVP_ATTR_RO(generation);
 
-static ssize_t held_show(struct device *dev, struct device_attribute *attr,
-			 char *buf)
+static int iovp_show_held(struct iovp_dev *d, char *buf)
 {
-	struct iovp_dev *d = iovp_open(dev);
-	int n;
-
-	if (!d)
-		return -ENODEV;
-	n = sysfs_emit(buf, "%llu\n", iovp_held(d));
-	iovp_close(d);
-	return n;
+	return sysfs_emit(buf, "%llu\n", iovp_held(d));
 }
-static DEVICE_ATTR_RO(held);
+static IOVP_ATTR_RO(held);
 
 static struct attribute *iovp_attrs[] = {
-	&dev_attr_policy.attr,
-	&dev_attr_cap.attr,
-	&dev_attr_effective.attr,
-	&dev_attr_state.attr,
-	&dev_attr_origin.attr,
-	&dev_attr_mechanisms.attr,
-	&dev_attr_generation.attr,
-	&dev_attr_held.attr,
+	&iovp_attr_policy.attr.attr,
+	&iovp_attr_cap.attr.attr,
+	&iovp_attr_effective.attr.attr,
+	&iovp_attr_state.attr.attr,
+	&iovp_attr_reason.attr.attr,
+	&iovp_attr_lease_ms.attr.attr,
+	&iovp_attr_fault_address.attr.attr,
+	&iovp_attr_fault_relation.attr.attr,
+	&iovp_attr_origin.attr.attr,
+	&iovp_attr_origin_comm.attr.attr,
+	&iovp_attr_origin_pid.attr.attr,
+	&iovp_attr_origin_uid.attr.attr,
+	&iovp_attr_mechanisms.attr.attr,
+	&iovp_attr_generation.attr.attr,
+	&iovp_attr_held.attr.attr,
 	NULL,
 };
 

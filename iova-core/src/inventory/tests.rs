@@ -125,7 +125,7 @@ fn what_the_policy_module_says() {
     assert_eq!(tree.collect().devices[0].managed, None);
     tree.file(&format!("{group}/policy"), "dac:40\n")
         .file(&format!("{group}/cap"), "48\n")
-        .file(&format!("{group}/effective"), "full-range 40\n")
+        .file(&format!("{group}/effective"), "full-range:40\n")
         .file(&format!("{group}/state"), "active\n")
         .file(&format!("{group}/held"), "1361784832\n");
     let device = tree.collect().devices.remove(0);

@@ -347,7 +347,8 @@ fn facts_of_a_recorded_machine() {
         "0x00000000febd4000 0x00000000febd7fff 0x0000000000140204\n0x1 0x8 0x101\n0x0 0x0 0x0\n",
     );
     dir.file(&format!("{group}/iova_policy/policy"), "dac:40\n");
-    dir.file(&format!("{group}/iova_policy/state"), "leased 500\n");
+    dir.file(&format!("{group}/iova_policy/state"), "leased\n");
+    dir.file(&format!("{group}/iova_policy/lease_ms"), "500\n");
     dir.file(&format!("{group}/iova_policy/held"), "4096\n");
     dir.file(
         "sys/kernel/iommu_groups/4/reserved_regions",

@@ -64,7 +64,7 @@ pub enum State {
     Quarantined {
         /// Fault or AER.
         cause: Option<Cause>,
-        /// The address that faulted.
+        /// The address that faulted; an AER error has none.
         address: Option<u64>,
         /// `IOVA_POLICY_REL_*`, its bare word: nobody compared, unrelated, truncated, mangled.
         relation: Option<QuarantineRelation>,
@@ -78,7 +78,7 @@ pub enum State {
     Unknown,
 }
 
-/// Last word of a quarantine in `state`; the whole [`crate::policy::Evidence`] is in the records.
+/// `fault_relation`; the whole [`crate::policy::Evidence`] is in the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum QuarantineRelation {
@@ -131,23 +131,44 @@ fn group(bdf: &str, file: &str) -> String {
     format!("sys/bus/pci/devices/{bdf}/iova_policy/{file}")
 }
 
+/// Readings of one device before a change between its files is put up with.
+const ATTEMPTS: u32 = 4;
+
 /// What the module says about a device; `None` if it is not loaded, or the device is none of its.
+///
+/// Each file has one value. `generation` grows with every change, so that values of different moments are told from
+/// those of one.
 pub fn configured(root: &Root, bdf: &str) -> Option<DevicePolicy> {
+    let mut read = read(root, bdf)?;
+    for _ in 1..ATTEMPTS {
+        if read.generation == generation(root, bdf) {
+            break;
+        }
+        read = self::read(root, bdf)?;
+    }
+    Some(read)
+}
+
+fn read(root: &Root, bdf: &str) -> Option<DevicePolicy> {
     let text = |file| root.text(group(bdf, file));
     Some(DevicePolicy {
+        generation: generation(root, bdf),
         policy: text("policy")?.parse().ok()?,
         cap: text("cap").and_then(|cap| cap.parse().ok()).filter(|&cap| cap != 0),
         effective: text("effective").map_or(Effective::Unknown, |text| effective(&text)),
-        state: text("state").map_or(State::Unknown, |text| state(&text)),
-        origin: text("origin").map_or(Origin::Unknown, |text| origin(&text)),
+        state: state(root, bdf),
+        origin: origin(root, bdf),
         mechanisms: Mechanisms::from_str(&text("mechanisms").unwrap_or_default()).unwrap_or_default(),
-        generation: text("generation").and_then(|text| text.parse().ok()).unwrap_or(0),
         held_bytes: text("held").and_then(|text| text.parse().ok()).unwrap_or(0),
     })
 }
 
+fn generation(root: &Root, bdf: &str) -> u32 {
+    root.text(group(bdf, "generation")).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
 fn effective(text: &str) -> Effective {
-    let Some((order, bits)) = text.split_once(' ') else { return Effective::Unknown };
+    let Some((order, bits)) = text.split_once(':') else { return Effective::Unknown };
     match (order, bits.parse()) {
         ("sac-first", Ok(bits)) => Effective::SacFirst(bits),
         ("full-range", Ok(bits)) => Effective::FullRange(bits),
@@ -156,20 +177,22 @@ fn effective(text: &str) -> Effective {
     }
 }
 
-fn state(text: &str) -> State {
-    let mut words = text.split_whitespace();
-    let (name, first) = (words.next().unwrap_or_default(), words.next());
-    match name {
-        "idle" => State::Idle,
-        "active" => State::Active,
-        "pending" => State::Pending,
-        "leased" => State::Leased { left_ms: first.and_then(|ms| ms.parse().ok()).unwrap_or(0) },
-        "quarantined" => State::Quarantined {
-            cause: first.and_then(|cause| cause.parse().ok()),
-            address: words.next().and_then(parse_number),
-            relation: words.next().and_then(relation),
+/// `state`, and the files that belong to it.
+fn state(root: &Root, bdf: &str) -> State {
+    let text = |file| root.text(group(bdf, file));
+    match text("state").as_deref() {
+        Some("idle") => State::Idle,
+        Some("active") => State::Active,
+        Some("pending") => State::Pending,
+        Some("leased") => {
+            State::Leased { left_ms: text("lease_ms").and_then(|ms| ms.parse().ok()).unwrap_or(0) }
+        }
+        Some("quarantined") => State::Quarantined {
+            cause: text("reason").and_then(|cause| cause.parse().ok()),
+            address: text("fault_address").as_deref().and_then(parse_number),
+            relation: text("fault_relation").as_deref().and_then(relation),
         },
-        "refused" => first
+        Some("refused") => text("reason")
             .and_then(|word| word.parse().ok())
             .map_or(State::Unknown, |reason| State::Refused { reason }),
         _ => State::Unknown,
@@ -186,13 +209,14 @@ fn relation(word: &str) -> Option<QuarantineRelation> {
     }
 }
 
-fn origin(text: &str) -> Origin {
-    let (by, process) = text.split_once(' ').unwrap_or((text, ""));
-    let process = process.to_owned();
-    match by {
+/// `origin`, and the files that belong to it.
+fn origin(root: &Root, bdf: &str) -> Origin {
+    let text = |file| root.text(group(bdf, file)).unwrap_or_default();
+    let process = || format!("{}[{}] {}", text("origin_comm"), text("origin_pid"), text("origin_uid"));
+    match text("origin").as_str() {
         "kernel" => Origin::Kernel,
-        "sysfs" => Origin::Sysfs { process },
-        "lease" => Origin::Lease { process },
+        "sysfs" => Origin::Sysfs { process: process() },
+        "lease" => Origin::Lease { process: process() },
         _ => Origin::Unknown,
     }
 }
@@ -254,29 +278,47 @@ fn write_error(root: &Root, bdf: &str, file: &str, error: io::Error) -> ModuleEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::testdir::TestDir;
+
+    const DEVICE: &str = "0000:00:04.0";
+
+    fn reads(files: &[(&str, &str)]) -> DevicePolicy {
+        let dir = TestDir::new("sysfs");
+        dir.file(&group(DEVICE, "policy"), "stock\n");
+        for (name, value) in files {
+            dir.file(&group(DEVICE, name), &format!("{value}\n"));
+        }
+        configured(&dir.root(), DEVICE).unwrap()
+    }
 
     #[test]
     fn states() {
-        assert_eq!(state("leased 59000"), State::Leased { left_ms: 59_000 });
-        assert_eq!(state("refused shared-group"), State::Refused { reason: Refusal::SharedGroup });
-        let quarantined = State::Quarantined {
+        let state = |files: &[_]| reads(files).state;
+        assert_eq!(state(&[("state", "leased"), ("lease_ms", "59000")]), State::Leased { left_ms: 59_000 });
+        assert_eq!(
+            state(&[("state", "refused"), ("reason", "shared-group")]),
+            State::Refused { reason: Refusal::SharedGroup }
+        );
+        let fault = State::Quarantined {
             cause: Some(Cause::Fault),
             address: Some(0x7fff_f000),
             relation: Some(QuarantineRelation::Truncated),
         };
-        assert_eq!(state("quarantined fault 0x7ffff000 truncated"), quarantined);
-        assert_eq!(
-            (state(""), state("idle"), state("refused x")),
-            (State::Unknown, State::Idle, State::Unknown)
-        );
+        let files = [("reason", "fault"), ("fault_address", "0x7ffff000"), ("fault_relation", "truncated")];
+        assert_eq!(state(&[&[("state", "quarantined")], &files[..]].concat()), fault);
+        let aer = State::Quarantined { cause: Some(Cause::Aer), address: None, relation: None };
+        assert_eq!(state(&[("state", "quarantined"), ("reason", "aer")]), aer, "an AER error has no address");
+        assert_eq!((state(&[]), state(&[("state", "idle")])), (State::Unknown, State::Idle));
+        assert_eq!(state(&[("state", "refused"), ("reason", "x")]), State::Unknown);
     }
 
     #[test]
     fn effective_and_origin() {
-        assert_eq!(effective("sac-first 48"), Effective::SacFirst(48));
-        assert_eq!((effective("low 32"), effective("none")), (Effective::Low(32), Effective::Unknown));
-        assert_eq!(origin("kernel"), Origin::Kernel);
-        assert_eq!(origin("lease iova[12] 0"), Origin::Lease { process: "iova[12] 0".to_owned() });
+        assert_eq!(effective("sac-first:48"), Effective::SacFirst(48));
+        assert_eq!((effective("low:32"), effective("none")), (Effective::Low(32), Effective::Unknown));
+        assert_eq!(reads(&[("origin", "kernel")]).origin, Origin::Kernel);
+        let by = [("origin", "lease"), ("origin_comm", "iova"), ("origin_pid", "12"), ("origin_uid", "0")];
+        assert_eq!(reads(&by).origin, Origin::Lease { process: "iova[12] 0".to_owned() });
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn attribute(device: &str, name: &str) -> Result<String> {
 
 fn is_capped(width: u8) -> Result<()> {
     let (cap, effective) = (attribute(DEVICE, "cap")?, attribute(DEVICE, "effective")?);
-    let right = cap == width.to_string() && effective == format!("sac-first {width}");
+    let right = cap == width.to_string() && effective == format!("sac-first:{width}");
     ensure!(right, "cap {cap}, {effective}; {}", journal(&["--unit", "systemd-udevd.service"])?);
     Ok(())
 }

@@ -47,7 +47,7 @@ pub(crate) fn is_stock() -> Result<String> {
 pub(crate) fn is_in_force() -> Result<String> {
     let of = attribute;
     let (policy, effective, state) = (of("policy")?, of("effective")?, of("state")?);
-    let wanted = policy == POLICY && effective == "full-range 40" && state == "active";
+    let wanted = policy == POLICY && effective == "full-range:40" && state == "active";
     ensure!(wanted, "{policy}, {effective}, {state}; {}", said(0)?);
     let (restore, driver) = (property(UNITS[0], "ExecMainExitTimestampMonotonic")?, driver_time()?);
     Ok(format!("# iova-policy.service was done at {restore} us, the driver began at {driver} s\n"))

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use iova_common::policy as abi;
 
 use super::device::{self, EDU, NIC, NVME, SATA};
@@ -55,10 +55,25 @@ pub(super) fn files() -> Result<Outcome> {
         );
         for (name, mode) in &present {
             writable(name, *mode, documented[name.as_str()])?;
-            device.get(name)?;
+            one_value(device, name, documented[name.as_str()])?;
         }
     }
     Ok(Outcome::Passed)
+}
+
+/// Where nothing is leased, set or in quarantine; a list of words is one value, too.
+fn one_value(device: device::Device, name: &str, description: &str) -> Result<()> {
+    match fs::read_to_string(device.path("iova_policy").join(name)) {
+        Ok(text) => {
+            let is_list = name == "mechanisms";
+            ensure!(is_list || text.split_whitespace().count() == 1, "{name} has more than a value: {text:?}");
+        }
+        Err(error) if error.raw_os_error() == Some(libc::ENODATA) => {
+            ensure!(description.contains("ENODATA"), "{name}: {error}, and its description does not say so");
+        }
+        Err(error) => bail!("{name}: {error}"),
+    }
+    Ok(())
 }
 
 /// The three that can be written say so; nobody but root can.

@@ -16,6 +16,25 @@ pub(crate) const NVME: Device = Device("0000:00:04.0");
 pub(crate) const EDU: Device = Device(crate::load::EDU);
 pub(crate) const SATA: Device = Device(crate::load::SATA);
 
+/// What the directory holds.
+pub(crate) const FILES: [&str; 15] = [
+    "cap",
+    "effective",
+    "fault_address",
+    "fault_relation",
+    "generation",
+    "held",
+    "lease_ms",
+    "mechanisms",
+    "origin",
+    "origin_comm",
+    "origin_pid",
+    "origin_uid",
+    "policy",
+    "reason",
+    "state",
+];
+
 /// A PCI device by its address.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Device(pub(crate) &'static str);
@@ -42,7 +61,7 @@ impl Device {
 
     /// [`Device::set`] where it has to succeed.
     pub(crate) fn must(self, name: &str, value: &str) -> Result<()> {
-        let state = || self.get("state").unwrap_or_default();
+        let state = || self.state().unwrap_or_default();
         self.set(name, value).with_context(|| format!("{} {name} = {value} ({})", self.0, state()))
     }
 
@@ -63,14 +82,17 @@ impl Device {
         Ok(self.get("generation")?.parse()?)
     }
 
+    /// Its state and the reason, if there is one: "refused capped".
+    pub(crate) fn state(self) -> Result<String> {
+        let (state, reason) = (self.get("state")?, self.get("reason")?);
+        Ok(if reason == "none" { state } else { format!("{state} {reason}") })
+    }
+
     /// Everything that a user sees of its policy, for comparing.
     pub(crate) fn shows(self) -> Result<String> {
-        let names = ["policy", "cap", "effective", "state"];
-        Ok(names
-            .map(|name| Ok(format!("{name} {}", self.get(name)?)))
-            .into_iter()
-            .collect::<Result<Vec<_>>>()?
-            .join(", "))
+        let shown = ["policy", "cap", "effective"].map(|name| Ok(format!("{name} {}", self.get(name)?)));
+        let shown = shown.into_iter().collect::<Result<Vec<_>>>()?.join(", ");
+        Ok(format!("{shown}, state {}", self.state()?))
     }
 
     /// Waits for an attribute to become so, and says how long that took.

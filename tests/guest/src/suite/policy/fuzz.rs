@@ -149,19 +149,11 @@ pub(super) fn files() -> Result<Outcome> {
     let mut random = Random::new(0xf11e5);
     for number in 0..WRITES {
         let device = random.pick(&DEVICES);
-        let name = random.pick(&[
-            "policy",
-            "policy",
-            "policy",
-            "cap",
-            "cap",
-            "state",
-            "effective",
-            "origin",
-            "mechanisms",
-            "generation",
-            "held",
-        ]);
+        let name = match random.below(10) {
+            0..3 => "policy",
+            3..5 => "cap",
+            _ => random.pick(&device::FILES),
+        };
         let text = nonsense(name, &mut random);
         let path = device.path("iova_policy").join(name);
         // As root one may open a file for writing whatever its mode is.

@@ -138,11 +138,11 @@ fn guarded(edu: &Edu) -> Result<()> {
     println!("# the trial says: {}", said["why"]);
     ensure!(changed == 0, "{changed} bytes of the bystander have changed");
     let record = quarantine_of(&writes)?;
-    let state = EDU.get("state")?;
-    ensure!(state.contains("fault") && state.contains("truncated"), "the state is {state:?}");
+    ensure!(EDU.state()? == "quarantined fault", "the state is {}", EDU.state()?);
+    let (address, relation) = (EDU.get("fault_address")?, EDU.get("fault_relation")?);
     ensure!(
-        state.contains(&format!("{:#x}", record.evidence.address)),
-        "the state {state:?} does not name {:#x}",
+        address == format!("{:#x}", record.evidence.address) && relation == "truncated",
+        "{address} {relation}; the record says {:#x}",
         record.evidence.address
     );
     named(&record)?;

@@ -53,14 +53,14 @@ fn enabled() -> Result<()> {
 fn bound_already() -> Result<()> {
     let shown = NVME.shows()?;
     ensure!(shown.contains("policy stock,") && shown.ends_with("state active"), "{shown}");
-    ensure!(NVME.get("effective")? == "sac-first 40", "{shown}");
+    ensure!(NVME.get("effective")? == "sac-first:40", "{shown}");
     ensure!(NVME.get("origin")? == "kernel", "the origin is {}", NVME.get("origin")?);
     let causes: Vec<u32> = records_of(NVME)?.iter().map(|record| record.cause).collect();
     ensure!(causes == [cause::LIST], "{causes:?}");
     let log = tool::log(NVME)?.to_string();
     ensure!(log.contains("\"list\""), "iova policy log: {log}");
     NVME.refuses("policy", "dac:43", libc::EPERM)?;
-    ensure!(NVME.get("state")? == "refused capped", "{}", NVME.get("state")?);
+    ensure!(NVME.state()? == "refused capped", "{}", NVME.state()?);
     NVME.must("state", "idle")
 }
 
@@ -68,7 +68,7 @@ fn local_word_narrows() -> Result<()> {
     NVME.refuses("cap", "43", libc::EPERM)?;
     NVME.refuses("cap", "0", libc::EPERM)?;
     NVME.must("cap", "38")?;
-    ensure!(NVME.get("effective")? == "sac-first 38", "{}", NVME.shows()?);
+    ensure!(NVME.get("effective")? == "sac-first:38", "{}", NVME.shows()?);
     Ok(())
 }
 

@@ -218,7 +218,7 @@ fn idle(random: &mut Random) {
 
 fn read(random: &mut Random) {
     let device = random.pick(&DEVICES);
-    for name in ["policy", "cap", "effective", "state", "origin", "mechanisms", "generation", "held"] {
+    for name in device::FILES {
         let _ = device.get(name);
     }
     let _ = Control::open().and_then(|control| control.records());
