@@ -28,6 +28,8 @@ pub(crate) enum Accel {
 pub(crate) struct Backends {
     /// Console of the guest.
     pub(crate) console: UnixStream,
+    /// Both ends of a console that nobody reads: QEMU inherits the other end as well, so that it stays open.
+    pub(crate) unread: Option<(UnixStream, UnixStream)>,
     /// Frames between guest init and us.
     pub(crate) channel: UnixStream,
     /// The initramfs.
@@ -56,9 +58,11 @@ pub(crate) fn command(kernel: &Kernel, spec: &GuestSpec, accel: Accel, backends:
     qemu.args(["-initrd", &fds::own_path(&backends.image)]);
     qemu.args(["-append", &parameters(spec, accel)]);
     let sockets = [backends.console.as_raw_fd(), backends.channel.as_raw_fd()];
+    let unread: Vec<_> =
+        backends.unread.iter().flat_map(|(near, far)| [near.as_raw_fd(), far.as_raw_fd()]).collect();
     let state: Vec<_> = spec.state.iter().chain(&spec.state_log).map(AsRawFd::as_raw_fd).collect();
     let files = [backends.image.as_raw_fd(), backends.disk.as_raw_fd()];
-    fds::inherit(&mut qemu, [&sockets[..], &files, &state].concat());
+    fds::inherit(&mut qemu, [&sockets[..], &unread, &files, &state].concat());
     qemu
 }
 
@@ -108,7 +112,8 @@ fn devices(qemu: &mut Command, spec: &GuestSpec, backends: &Backends) {
     for (slot, mask) in &spec.more_edus {
         qemu.args(["-device", &format!("edu,dma_mask={mask:#x},addr={slot:02x}.0")]);
     }
-    for (name, socket) in [("console", &backends.console), ("channel", &backends.channel)] {
+    let read = [("console", &backends.console), ("channel", &backends.channel)];
+    for (name, socket) in read.into_iter().chain(backends.unread.iter().map(|(near, _)| ("unread", near))) {
         qemu.args(["-chardev", &format!("socket,id={name},fd={}", socket.as_raw_fd())]);
         qemu.args(["-serial", &format!("chardev:{name}")]);
     }
@@ -147,7 +152,8 @@ fn crowd(qemu: &mut Command, count: u8) {
 fn parameters(spec: &GuestSpec, accel: Accel) -> String {
     // The log is large, because a splat check over half a log proves nothing. A task that died of an oops leaves others
     // waiting for ever: better an end with a message.
-    let mut words = vec!["console=ttyS0", "quiet", "oops=panic", "panic=-1", "log_buf_len=4M"];
+    let mut words = Vec::from(if spec.unread_console { &["console=ttyS2"][..] } else { &[] });
+    words.extend(["console=ttyS0", "quiet", "oops=panic", "panic=-1", "log_buf_len=4M"]);
     if accel == Accel::Tcg {
         // A translated guest stands still whenever the host is busy. That is no reason to find the timer broken
         // (VT-d even panics then) or a CPU stuck.

@@ -1,5 +1,6 @@
 //! Boots a guest and watches it until it is gone.
 
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -125,13 +126,14 @@ struct Guest {
 
 impl Guest {
     fn start(kernel: &Kernel, spec: &GuestSpec, accel: Accel, image: std::fs::File) -> Result<Self> {
-        let (console, guest_console) = std::os::unix::net::UnixStream::pair()?;
-        let (channel, guest_channel) = std::os::unix::net::UnixStream::pair()?;
+        let (console, guest_console) = UnixStream::pair()?;
+        let (channel, guest_channel) = UnixStream::pair()?;
+        let unread = spec.unread_console.then(UnixStream::pair).transpose()?;
         let disk = match &spec.disk {
             Some(disk) => disk.try_clone().context("a disk that outlives its guest")?,
             None => fds::disk(qemu::DISK_BYTES)?,
         };
-        let backends = Backends { console: guest_console, channel: guest_channel, image, disk };
+        let backends = Backends { console: guest_console, unread, channel: guest_channel, image, disk };
         let mut command = qemu::command(kernel, spec, accel, &backends);
         let pin = if accel == Accel::Tcg && spec.pinned { Pin::take() } else { None };
         if let Some(pin) = &pin {

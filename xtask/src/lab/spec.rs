@@ -87,6 +87,8 @@ pub(crate) struct GuestSpec {
     pub(crate) cpus: u32,
     /// Count instructions instead of time: one guest nanosecond per instruction.
     pub(crate) icount: bool,
+    /// There is a second console, ttyS2, whose other end nobody reads.
+    pub(crate) unread_console: bool,
     /// The address bits that the edu device keeps, without telling anybody.
     pub(crate) edu_mask: u64,
     /// So many more edu devices, each behind a root port of its own, and so in an IOMMU group of its own.
@@ -131,6 +133,7 @@ impl GuestSpec {
             memory: if line == Line::Debug { 2048 } else { 1024 },
             cpus: 2,
             icount: false,
+            unread_console: false,
             edu_mask: EDU_MASK,
             crowd: 0,
             more_edus: Vec::new(),

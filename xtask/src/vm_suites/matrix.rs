@@ -255,7 +255,7 @@ impl Configuration {
                 spec.append.push("slub_debug=FZPU".into());
                 spec.pinned = false;
             }
-            Variant::Icount => spec.icount = true,
+            Variant::Icount => (spec.icount, spec.unread_console) = (true, true),
             Variant::Crowd => (spec.crowd, spec.listed) = (CROWD, true),
             Variant::Verify => spec.more_edus = SLOTS.zip(VERIFY_BITS.map(mask)).collect(),
             Variant::VerifySeed => spec.more_edus = seeded(verify_seed()),

@@ -66,7 +66,10 @@ fn one_value(device: device::Device, name: &str, description: &str) -> Result<()
     match fs::read_to_string(device.path("iova_policy").join(name)) {
         Ok(text) => {
             let is_list = name == "mechanisms";
-            ensure!(is_list || text.split_whitespace().count() == 1, "{name} has more than a value: {text:?}");
+            ensure!(
+                is_list || text.split_whitespace().count() == 1,
+                "{name} has more than a value: {text:?}"
+            );
         }
         Err(error) if error.raw_os_error() == Some(libc::ENODATA) => {
             ensure!(description.contains("ENODATA"), "{name}: {error}, and its description does not say so");

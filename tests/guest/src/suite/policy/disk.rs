@@ -62,6 +62,11 @@ impl Load {
         Self { threads: (0..threads).map(spawn).collect(), stop, done }
     }
 
+    /// Requests that are done.
+    pub(super) fn done(&self) -> u64 {
+        self.done.load(Relaxed)
+    }
+
     /// Lets every thread end its request, and read its part once more as a whole; not before something was done.
     pub(super) fn stop(mut self) -> Result<Tally> {
         let start = Instant::now();

@@ -17,6 +17,7 @@ mod lease;
 mod life;
 mod listed;
 mod off;
+mod pressure;
 mod promise;
 mod screen;
 mod selfcheck;
@@ -83,7 +84,7 @@ pub(crate) const PROMISE: &[(&str, Test)] = &[("policy_promise.leases_end_on_tim
 
 /// The same while others hold everything up that can be held up.
 pub(crate) const PRESSED: &[(&str, Test)] =
-    &[("policy_promise.leases_end_on_time_under_audit_pressure", promise::on_time_under_pressure)];
+    &[("policy_promise.leases_end_on_time_under_pressure", promise::on_time_under_pressure)];
 
 /// For a guest whose devices begin in identity domains.
 pub(crate) const PASSTHROUGH: &[(&str, Test)] =

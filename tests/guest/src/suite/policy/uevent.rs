@@ -47,6 +47,23 @@ impl Listener {
         Ok(Self(socket))
     }
 
+    /// Makes its buffer as small as the kernel lets it be.
+    pub(super) fn shrink(&self) -> Result<()> {
+        let least: libc::c_int = 0;
+        let length = size_of_val(&least) as u32;
+        // SAFETY: the value outlives the call and is as long as said.
+        let set = unsafe {
+            libc::setsockopt(
+                self.0.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_RCVBUF,
+                (&raw const least).cast(),
+                length,
+            )
+        };
+        if set < 0 { Err(io::Error::last_os_error()).context("a small buffer for uevents") } else { Ok(()) }
+    }
+
     /// Waits until a PCI device is announced; true if its policy files were there at once.
     pub(super) fn wait_for_add(&self, bdf: &'static str) -> Result<bool> {
         let wanted = format!("/{bdf}");
