@@ -1,6 +1,6 @@
 //! Debian's stock kernels: the newest of each line, unpacked into the cache and never installed.
 
-mod debug;
+mod built;
 
 use std::fmt;
 use std::fs;
@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use self::built::Flavour;
 use crate::apt::{self, Apt, Suite};
 use crate::fsx::{self, Lock};
 use crate::{cmd, paths, say};
@@ -25,6 +26,8 @@ pub(crate) enum Line {
     Rt,
     /// 6.12 with KASAN, lockdep and kmemleak, built here from Debian's source; no part of the matrix.
     Debug,
+    /// The same with KCSAN instead of KASAN.
+    Kcsan,
 }
 
 impl Line {
@@ -33,7 +36,8 @@ impl Line {
     /// Those whose instructions are counted. On a real-time kernel an instruction count says little: what matters there is
     /// who waits for whom.
     pub(crate) const COUNTED: [Self; 4] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::V7_3];
-    const WITH_DEBUG: [Self; 6] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::V7_3, Self::Rt, Self::Debug];
+    const WITH_BUILT: [Self; 7] =
+        [Self::V5_10, Self::V6_1, Self::V6_12, Self::V7_3, Self::Rt, Self::Debug, Self::Kcsan];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -43,6 +47,7 @@ impl Line {
             Self::V7_3 => "7.3",
             Self::Rt => "6.12-rt",
             Self::Debug => "6.12-debug",
+            Self::Kcsan => "6.12-kcsan",
         }
     }
 
@@ -50,7 +55,7 @@ impl Line {
     pub(crate) fn suite(self) -> Suite {
         match self {
             Self::V5_10 => Suite::Bullseye,
-            Self::V6_1 | Self::V6_12 | Self::Rt | Self::Debug => Suite::Bookworm,
+            Self::V6_1 | Self::V6_12 | Self::Rt | Self::Debug | Self::Kcsan => Suite::Bookworm,
             Self::V7_3 => Suite::Trixie,
         }
     }
@@ -60,10 +65,25 @@ impl Line {
         match self {
             Self::V5_10 => ("5.10.0-", "-amd64"),
             Self::V6_1 => ("6.1.0-", "-amd64"),
-            Self::V6_12 | Self::Debug => ("6.12.", "+deb12-amd64"),
+            Self::V6_12 | Self::Debug | Self::Kcsan => ("6.12.", "+deb12-amd64"),
             Self::V7_3 => ("7.3.", "+deb13-amd64"),
             Self::Rt => ("6.12.", "+deb12-rt-amd64"),
         }
+    }
+
+    /// How it is built, if it is built here.
+    fn flavour(self) -> Option<Flavour> {
+        let (config, suffix) = match self {
+            Self::Debug => ("tests/debug-kernel.config", "-iova-debug"),
+            Self::Kcsan => ("tests/kcsan-kernel.config", "-iova-kcsan"),
+            _ => return None,
+        };
+        Some(Flavour { line: self, config, suffix })
+    }
+
+    /// Whether it checks itself, and is slow.
+    pub(crate) fn is_built(self) -> bool {
+        self.flavour().is_some()
     }
 
     fn packages(self, release: &str) -> Vec<String> {
@@ -99,15 +119,15 @@ impl FromStr for Line {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::WITH_DEBUG.into_iter().find(|line| line.name() == text).ok_or_else(|| {
-            anyhow!("no kernel line {text}; there are {}", Self::WITH_DEBUG.map(Self::name).join(", "))
+        Self::WITH_BUILT.into_iter().find(|line| line.name() == text).ok_or_else(|| {
+            anyhow!("no kernel line {text}; there are {}", Self::WITH_BUILT.map(Self::name).join(", "))
         })
     }
 }
 
 impl clap::ValueEnum for Line {
     fn value_variants<'a>() -> &'a [Self] {
-        &Self::WITH_DEBUG
+        &Self::WITH_BUILT
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
@@ -172,8 +192,8 @@ fn describe(line: Line, release: &str) -> Result<Kernel> {
 }
 
 fn fetch(line: Line) -> Result<Kernel> {
-    if line == Line::Debug {
-        return debug::build();
+    if let Some(flavour) = line.flavour() {
+        return built::build(flavour);
     }
     let started = Instant::now();
     let apt = Apt::open(line.suite())?;
@@ -197,8 +217,8 @@ fn fetch(line: Line) -> Result<Kernel> {
     Ok(kernel)
 }
 
-/// From 7.3 on modules are below `usr/lib` alone; one layout serves everyone, depmod too.
-/// Has depmod index the modules below `dir`.
+/// Has depmod index the modules below `dir`. From 7.3 on they are below `usr/lib` alone; one layout serves everyone,
+/// depmod too.
 pub(crate) fn index_modules(dir: &Path, release: &str) -> Result<()> {
     if !dir.join("lib").exists() {
         std::os::unix::fs::symlink("usr/lib", dir.join("lib"))?;
@@ -237,7 +257,7 @@ mod tests {
 
     #[test]
     fn lines_parse_as_they_print() {
-        for line in Line::WITH_DEBUG {
+        for line in Line::WITH_BUILT {
             assert_eq!(line.to_string().parse::<Line>().unwrap(), line);
         }
         assert!("6.6".parse::<Line>().unwrap_err().to_string().contains("5.10, 6.1, 6.12, 7.3"));

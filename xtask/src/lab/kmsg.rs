@@ -38,6 +38,9 @@ const SPLATS: [&str; 32] = [
     "Objects remaining",
 ];
 
+/// The first line of what KCSAN has to say.
+const RACE: &str = "BUG: KCSAN: ";
+
 /// A kernel log, record by record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KernelLog {
@@ -76,7 +79,16 @@ impl KernelLog {
 
     /// The lines with which the kernel complained about itself.
     pub(crate) fn splats(&self) -> Vec<String> {
-        self.records.iter().filter(|record| is_splat(&record.text)).map(ToString::to_string).collect()
+        let all = self.records.iter().enumerate();
+        let complaints = all.filter(|(index, record)| is_splat(&record.text) && !self.is_others_race(*index));
+        complaints.map(|(_, record)| record.to_string()).collect()
+    }
+
+    /// Whether a data race begins there that none of our modules has a part in: KCSAN finds those of the whole kernel.
+    fn is_others_race(&self, index: usize) -> bool {
+        let report = self.records[index..].iter().take_while(|record| !record.text.starts_with("====="));
+        let is_ours = |text: &str| text.contains("iovp_") || text.contains("[iova_");
+        self.records[index].text.contains(RACE) && !report.into_iter().any(|record| is_ours(&record.text))
     }
 
     /// A line with flags that no CPU can have: bits 22 to 31 of EFLAGS are zero whatever is loaded into them (Intel SDM, volume 1,
@@ -181,6 +193,21 @@ mod tests {
         ];
         assert_eq!(log(&complaints).splats().len(), complaints.len());
         assert_eq!(log(&complaints).first_splat(2).len(), 2);
+    }
+
+    #[test]
+    fn only_races_of_our_modules_count() {
+        let race = |function: &str| {
+            log(&[
+                "4,0,0,-;==================================================================",
+                "4,1,0,-;BUG: KCSAN: data-race in a / b",
+                &format!("4,2,0,-; {function}"),
+                "4,3,0,-;==================================================================",
+                "4,4,0,-; iovp_stage+0x10/0x80 [iova_policy]",
+            ])
+        };
+        assert_eq!(race("__wake_up_common+0x1/0x2").splats(), Vec::<String>::new());
+        assert_eq!(race("iovp_announce+0x10/0x80 [iova_policy]").splats().len(), 1);
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl GuestSpec {
             strict: false,
             passthrough: false,
             // Shadows and quarantines take their part.
-            memory: if line == Line::Debug { 2048 } else { 1024 },
+            memory: if line.is_built() { 2048 } else { 1024 },
             cpus: 2,
             icount: false,
             unread_console: false,

@@ -39,6 +39,8 @@ pub(crate) enum Variant {
     BootAdvice,
     /// Everything at once, with every kernel object checked
     Storm,
+    /// Allocations fail
+    Failslab,
     /// Time is counted in instructions, so that a small change shows
     Icount,
     /// Edu devices of known widths, for `iova verify`
@@ -111,11 +113,13 @@ const LONG: [Configuration; 12] = [
 
 /// What runs only if its kernel is asked for by name: on the kernel that checks itself everything takes several times as
 /// long, and the kernel has to be built first.
-const ON_REQUEST: [Configuration; 4] = [
+const ON_REQUEST: [Configuration; 6] = [
     policy(Line::Debug, Iommu::Intel),
     policy(Line::Debug, Iommu::Amd),
     Configuration { line: Line::Debug, iommu: Iommu::Intel, variant: Variant::Storm },
     Configuration { line: Line::Debug, iommu: Iommu::Amd, variant: Variant::Storm },
+    Configuration { line: Line::Debug, iommu: Iommu::Intel, variant: Variant::Failslab },
+    Configuration { line: Line::Kcsan, iommu: Iommu::Intel, variant: Variant::Storm },
 ];
 
 /// With their root ports, which are devices as well, and the usual ones there are 200.
@@ -228,6 +232,7 @@ impl Variant {
             Self::Boot => "boot",
             Self::BootAdvice => "boot-advice",
             Self::Storm => "storm",
+            Self::Failslab => "failslab",
             Self::Icount => "icount",
             Self::Verify => "verify",
             Self::VerifySeed => "verify-seed",
@@ -242,7 +247,12 @@ impl Configuration {
     pub(crate) fn guest(self, argv: Vec<String>) -> GuestSpec {
         let mut spec = GuestSpec::new(self.line, self.iommu, argv);
         match self.variant {
-            Variant::Plain | Variant::Realtime | Variant::Boot | Variant::BootAdvice | Variant::Cuts => {}
+            Variant::Plain
+            | Variant::Realtime
+            | Variant::Boot
+            | Variant::BootAdvice
+            | Variant::Cuts
+            | Variant::Failslab => {}
             Variant::Quick | Variant::Policy => spec.listed = true,
             Variant::Edu36 => spec.edu_mask = (1 << 36) - 1,
             Variant::Edu43 => spec.edu_mask = (1 << 43) - 1,
@@ -277,8 +287,10 @@ impl Configuration {
         ];
         let edus = spec.more_edus.iter().map(|(slot, mask)| format!("{slot:02x}={mask:#x}"));
         spec.env.push(("IOVA_LAB_MORE_EDUS".into(), edus.collect::<Vec<_>>().join(",")));
-        // The storm can be made another one.
-        spec.env.extend(std::env::var("IOVA_STORM_SEED").map(|seed| ("IOVA_STORM_SEED".into(), seed)));
+        // The storm can be made another one, and a longer one.
+        for name in ["IOVA_STORM_SEED", "IOVA_STORM_OPERATIONS"] {
+            spec.env.extend(std::env::var(name).map(|value| (name.into(), value)));
+        }
         spec.timeout = self.patience();
         spec
     }
@@ -289,7 +301,7 @@ impl Configuration {
             Variant::Cuts => 900,
             Variant::Plain | Variant::Policy if self.is_an_end() => 450,
             Variant::Verify if self.iommu == Iommu::Intel => 450,
-            Variant::Boot | Variant::Whodunit | Variant::Storm => 400,
+            Variant::Boot | Variant::Whodunit | Variant::Storm | Variant::Failslab => 400,
             Variant::Plain | Variant::Policy if self.iommu == Iommu::Intel => 300,
             Variant::Policy | Variant::Crowd | Variant::BootAdvice | Variant::Verify => 200,
             Variant::Plain | Variant::VerifySeed | Variant::Icount | Variant::Quick | Variant::Realtime => {
@@ -307,7 +319,7 @@ impl Configuration {
 
     /// Under TCG on a busy machine everything takes its time, the more so where every access to memory is checked.
     fn patience(self) -> Duration {
-        Duration::from_secs(if self.line == Line::Debug { 2 * 3600 } else { 1800 })
+        Duration::from_secs(if self.line.is_built() { 2 * 3600 } else { 1800 })
     }
 
     /// Whether the filters of the command line leave it; an empty one leaves everything.

@@ -105,6 +105,7 @@ const SUITES: &[Suite] = &[
     Suite { variant: "policy", scope: Scope::Once, tests: policy::FAULTS },
     Suite { variant: "policy", scope: Scope::Ends, tests: policy::FUZZ },
     Suite { variant: "policy", scope: Scope::Guest, tests: policy::GUARD },
+    Suite { variant: "failslab", scope: Scope::Guest, tests: policy::FAILSLAB },
     Suite { variant: "realtime", scope: Scope::Guest, tests: counts::PREEMPTED },
     Suite { variant: "realtime", scope: Scope::All, tests: counts::TESTS },
     Suite { variant: "realtime", scope: Scope::Guest, tests: nest::SOFT },

@@ -9,6 +9,7 @@ mod cliff;
 pub(crate) mod device;
 mod disk;
 pub(crate) mod edu;
+mod failslab;
 mod faults;
 mod fuzz;
 mod guard;
@@ -113,6 +114,12 @@ pub(crate) const EDU: &[(&str, Test)] = &[
     ("policy_guard.the_window_keeps_the_bystander", guard::window),
     ("policy_guard.a_fault_reverts_and_quarantines", guard::fault),
     ("policy_guard.evidence_outlives_the_caches", guard::drained),
+];
+
+/// For kernels whose allocations can be made to fail.
+pub(crate) const FAILSLAB: &[(&str, Test)] = &[
+    ("policy_failslab.every_allocation_of_an_entry", failslab::every_allocation),
+    ("policy_failslab.one_allocation_in_ten", failslab::one_in_ten),
 ];
 
 /// For guests whose kernel checks every object that it allocates.

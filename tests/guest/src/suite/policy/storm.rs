@@ -1,4 +1,4 @@
-//! Four tasks do what they like to four devices and to the module itself. Afterwards everything is stock, nothing is
+//! Four tasks do what they like to four devices and to the module itself, while the audit log takes nothing. Afterwards everything is stock, nothing is
 //! left, and the kernel has not complained (which xtask looks for).
 
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use iova_common::policy::{Stage, kind};
 use iova_guest::random::Random;
 
+use super::audit;
 use super::device::{self, Device, EDU, NIC, NVME, PATIENCE, SATA};
 use super::fuzz;
 use super::lease::Control;
@@ -22,7 +23,8 @@ use crate::Outcome;
 use crate::load::Load;
 
 const TASKS: u64 = 4;
-const OPERATIONS: usize = 500;
+/// Of all tasks, unless IOVA_STORM_OPERATIONS says otherwise.
+const OPERATIONS: u64 = 2000;
 /// Unless IOVA_STORM_SEED says otherwise.
 const SEED: u64 = 0x5708;
 const HOST_BRIDGE: &str = "0000:00:00.0";
@@ -40,6 +42,8 @@ static DOMAINS: RwLock<()> = RwLock::new(());
 
 /// What a task may do, each as often as it is here.
 const WHAT: [Operation; 26] = [
+    // The module comes and goes only here.
+    ("type or module", type_or_module),
     ("policy", policy),
     ("policy", policy),
     ("policy", policy),
@@ -65,20 +69,25 @@ const WHAT: [Operation; 26] = [
     ("bind", bind),
     ("bind", bind),
     ("remove", remove),
-    ("type or module", type_or_module),
 ];
+
+/// One operation that leaves the module where it is.
+pub(super) fn one_without_the_module(random: &mut Random) {
+    random.pick(&WHAT[1..]).1(random);
+}
 
 pub(super) fn storm() -> Result<Outcome> {
     device::modprobe("iova_load")?;
     let before = settled()?;
     selfcheck::begin()?;
-    let seed = seed()?;
+    let (seed, operations) = (number("IOVA_STORM_SEED", SEED)?, number("IOVA_STORM_OPERATIONS", OPERATIONS)?);
     println!("# seed {seed}");
+    let pressure = audit::Pressure::start()?;
     let done: Mutex<BTreeMap<&str, (usize, Duration)>> = Mutex::default();
     let count = AtomicUsize::new(0);
     let work = |task: u64| {
         let mut random = Random::new(seed + task);
-        for _ in 0..OPERATIONS {
+        for _ in 0..operations / TASKS {
             let (name, operation) = random.pick(&WHAT);
             let start = Instant::now();
             operation(&mut random);
@@ -96,7 +105,10 @@ pub(super) fn storm() -> Result<Outcome> {
     for (name, (count, took)) in done.lock().map_err(|_| anyhow!("a task panicked"))?.iter() {
         println!("# {name}: {count} times, {:.1} s", took.as_secs_f32());
     }
-    ensure!(count.into_inner() == OPERATIONS * TASKS as usize, "not all operations were done");
+    drop(pressure);
+    let done = count.into_inner() as u64;
+    println!("# {done} operations");
+    ensure!(done == operations / TASKS * TASKS, "not all operations were done");
 
     let after = settled()?;
     is_stock()?;
@@ -111,11 +123,9 @@ pub(super) fn storm() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn seed() -> Result<u64> {
-    match std::env::var("IOVA_STORM_SEED") {
-        Ok(text) => text.parse().context("IOVA_STORM_SEED"),
-        Err(_) => Ok(SEED),
-    }
+/// A number of the environment, or the usual one.
+fn number(name: &'static str, usual: u64) -> Result<u64> {
+    std::env::var(name).map_or(Ok(usual), |text| text.parse().context(name))
 }
 
 /// What is in use when nothing happens.
@@ -129,6 +139,12 @@ struct Settled {
 /// Every device back with its driver, the module gone, nothing on its way.
 fn settled() -> Result<Settled> {
     device::rmmod("iova_policy")?;
+    devices_are_back()?;
+    count()
+}
+
+/// Every device back with its driver, in a domain of the usual type.
+pub(super) fn devices_are_back() -> Result<()> {
     fs::write("/sys/bus/pci/rescan", "1")?;
     for device in DEVICES {
         let start = Instant::now();
@@ -150,7 +166,7 @@ fn settled() -> Result<Settled> {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
-    count()
+    Ok(())
 }
 
 /// Counts between two walks that agree: drivers have not always done what they do at first when they are bound, and

@@ -1,7 +1,8 @@
-//! A kernel that checks itself: Debian's 6.12 source, built small, with KASAN, UBSAN, lockdep and kmemleak.
+//! Kernels that check themselves: Debian's 6.12 source, built small, with lockdep, and with KASAN, UBSAN and kmemleak or
+//! with KCSAN, which does not go with those.
 //!
-//! It takes half an hour to build on two busy cores and several times as long to run, so it is for hunting bugs in
-//! kernel modules, and a part of `cargo xtask test` for those who name it.
+//! One takes half an hour to build on two busy cores and several times as long to run, so they are for hunting bugs in
+//! kernel modules, and a part of `cargo xtask test` for those who name them.
 
 use std::fs;
 use std::path::Path;
@@ -14,16 +15,25 @@ use crate::apt::{self, Apt};
 use crate::{chroot, cmd, fsx, paths, say};
 
 const SOURCE: &str = "linux-source-6.12";
-/// What is switched on, on top of the smallest configuration there is.
-const CONFIG: &str = "tests/debug-kernel.config";
-/// Ends the release name, as `LOCALVERSION` in [`CONFIG`].
-const SUFFIX: &str = "-iova-debug";
+/// What is switched on in each, on top of the smallest configuration there is.
+const CONFIG: &str = "tests/built-kernel.config";
+
+/// One of these kernels.
+#[derive(Clone, Copy)]
+pub(super) struct Flavour {
+    /// The line that it is.
+    pub(super) line: Line,
+    /// What is switched on besides [`CONFIG`].
+    pub(super) config: &'static str,
+    /// Ends the release name, as `LOCALVERSION` in that file.
+    pub(super) suffix: &'static str,
+}
 
 /// Builds the kernel, and keeps as much of the tree as modules need.
 const BUILD: &str = r"cd /src
     ln -sf gcc-12 /usr/bin/gcc
     make -s tinyconfig
-    scripts/kconfig/merge_config.sh -m .config /config/fragment >/dev/null
+    scripts/kconfig/merge_config.sh -m .config /config/common /config/own >/dev/null
     make -s olddefconfig
     make -s -j$(nproc) bzImage modules
     make -s kernelrelease > /out/release
@@ -33,31 +43,32 @@ const BUILD: &str = r"cd /src
     find . \( -name '*.o' -o -name '*.a' -o -name 'vmlinux*' \) -not -path './scripts/*' -not -path './tools/*' -delete
     rm -rf Documentation drivers fs net samples sound";
 
-/// Builds the kernel; [`super::fetch`] of this line.
-pub(super) fn build() -> Result<Kernel> {
+/// Builds the kernel; [`super::fetch`] of its line.
+pub(super) fn build(flavour: Flavour) -> Result<Kernel> {
+    let Flavour { line, config, suffix } = flavour;
     let started = Instant::now();
-    let root = chroot::ensure_for_kernel(Line::Debug.suite())?;
-    say(format_args!("kernel {}: building it, which takes a while", Line::Debug));
-    let place = home(Line::Debug)?;
+    let root = chroot::ensure_for_kernel(line.suite())?;
+    say(format_args!("kernel {line}: building it, which takes a while"));
+    let place = home(line)?;
     let built = place.join("built");
-    fsx::make_dir(&built, |dir| compile(&root, dir))?;
+    fsx::make_dir(&built, |dir| compile(&root, dir, flavour))?;
     let release = fs::read_to_string(built.join("out/release"))?.trim().to_owned();
     anyhow::ensure!(
-        release.ends_with(SUFFIX),
-        "{CONFIG} lost its LOCALVERSION: the kernel is called {release}"
+        release.ends_with(suffix),
+        "{config} lost its LOCALVERSION: the kernel is called {release}"
     );
     let dir = place.join(&release);
     fsx::make_dir(&dir, |dir| arrange(&built, dir, &release))?;
     fsx::remove_tree(&built)?;
-    let kernel = describe(Line::Debug, &release)?;
+    let kernel = describe(line, &release)?;
     fsx::relink(Path::new(&release), &place.join("current"))?;
-    say(format_args!("kernel {}: {release} ready ({:.0} s)", Line::Debug, started.elapsed().as_secs_f32()));
+    say(format_args!("kernel {line}: {release} ready ({:.0} s)", started.elapsed().as_secs_f32()));
     Ok(kernel)
 }
 
-fn compile(root: &Path, dir: &Path) -> Result<()> {
+fn compile(root: &Path, dir: &Path, flavour: Flavour) -> Result<()> {
     let debs = dir.join("debs");
-    let package = Apt::open(Line::Debug.suite())?.download(&[SOURCE.to_owned()], &debs)?;
+    let package = Apt::open(flavour.line.suite())?.download(&[SOURCE.to_owned()], &debs)?;
     for deb in package {
         apt::unpack(&deb, dir)?;
     }
@@ -65,8 +76,10 @@ fn compile(root: &Path, dir: &Path) -> Result<()> {
     for made in [&config, &out] {
         fs::create_dir_all(made)?;
     }
-    let fragment = paths::root().join(CONFIG);
-    fs::copy(&fragment, config.join("fragment")).with_context(|| format!("cannot read {CONFIG}"))?;
+    for (name, fragment) in [("common", CONFIG), ("own", flavour.config)] {
+        let from = paths::root().join(fragment);
+        fs::copy(from, config.join(name)).with_context(|| format!("cannot read {fragment}"))?;
+    }
     let unpack = format!("cd /packed && tar -xf {SOURCE}.tar.xz && rm {SOURCE}.tar.xz");
     cmd::run(&mut chroot::inside(root, &[(&packed, "/packed")], &unpack))?;
     let source = packed.join(SOURCE);
