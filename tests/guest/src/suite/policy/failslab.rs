@@ -112,6 +112,7 @@ pub(super) fn one_in_ten() -> Result<Outcome> {
     if !filter.exists() {
         return Ok(Outcome::Skipped("this kernel does not choose allocations by their callers".into()));
     }
+    device::modprobe("iova_load")?;
     device::module()?;
     let before = device_states()?;
     selfcheck::begin()?;
