@@ -1,43 +1,58 @@
-//! What user space decides before the programs are loaded: constants in `.rodata`.
+//! What user space decides before the programs are loaded: constants of the code, see [`crate::patch`].
 
 /// How the programs measure. Everything here is a constant to the verifier, so what is off costs nothing.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// One allocation in `mask + 1` is timed (a power of two minus one; 0 = all).
-    pub alloc_sample_mask: u32,
-    /// One unmap in `mask + 1` is timed.
-    pub free_sample_mask: u32,
+    /// 1 if allocations have a program at entry, and each is timed; 0 (profile `light`): only tree searches are.
+    pub alloc_entry: u64,
+    /// One unmap of a device and CPU in `mask + 1` is timed (a power of two minus one; 0 = all).
+    pub free_sample_mask: u64,
     /// Allocations at or above this many ns send a [`crate::event::Kind::SlowCall`]; 0 = never.
     pub slow_call_ns: u64,
     /// Events per CPU and second, and as many faults, before the rate limit starts to count instead of send.
-    pub events_per_second: u32,
+    pub events_per_second: u64,
     /// 1 if unmaps are timed at all, else only counted.
-    pub free_latency: u32,
-    /// 1 if the program on `alloc_iova_fast` is attached; without it SAC attempts are not seen, and SAC failures are
-    /// told by the limits of the request and of the failed tree search.
-    pub fast_hook: u32,
+    pub free_latency: u64,
+    /// How the kernel decides whether it tries below 4 GiB first: one of [`sac`].
+    pub sac: u64,
+    /// [`sac::FLAG`]: the bit of `pci_32bit_workaround` in its byte; [`sac::PCI`]: the lower half of the address of `pci_bus_type`.
+    pub sac_argument: u64,
     /// One allocation or free in so many is sent by itself, drawn at random; 1 = all. 0 = none: then the twins that send
     /// them are not attached.
-    pub call_sampling: u32,
+    pub call_sampling: u64,
     /// Address of the one `struct device` whose latencies are also kept per order; 0 = none.
     pub watch_dev: u64,
+    /// Open calls are kept for so many CPUs, less one; a power of two less one.
+    pub cpu_mask: u64,
+}
+
+/// When the kernel tries below 4 GiB first, for a device that can use more.
+pub mod sac {
+    /// Never: `iommu.forcedac=1`, `intel_iommu=forcedac`.
+    pub const NEVER: u64 = 0;
+    /// While the device's flag `pci_32bit_workaround` stands (`iommu_dma_alloc_iova`, drivers/iommu/dma-iommu.c, 6.5 and later).
+    pub const FLAG: u64 = 1;
+    /// If the device is on a PCI bus (the same function, 5.10 to 6.4).
+    pub const PCI: u64 = 2;
 }
 
 impl Config {
     /// Counts everything, times everything, sends no slow calls.
     pub const DEFAULT: Self = Self {
-        alloc_sample_mask: 0,
+        alloc_entry: 1,
         free_sample_mask: 0,
         slow_call_ns: 0,
         events_per_second: 32,
         free_latency: 1,
-        fast_hook: 1,
+        sac: sac::NEVER,
+        sac_argument: 0,
         call_sampling: 0,
         watch_dev: 0,
+        cpu_mask: 0,
     };
 }
 
 #[cfg(feature = "user")]
-// SAFETY: repr(C), integers only, 40 bytes without padding, any bit pattern is valid.
+// SAFETY: repr(C), integers only, no padding, any bit pattern is valid.
 unsafe impl aya::Pod for Config {}

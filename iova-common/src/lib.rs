@@ -10,6 +10,8 @@ pub mod agg;
 pub mod call;
 pub mod config;
 pub mod event;
+pub mod frames;
 pub mod hist;
 pub mod offsets;
+pub mod patch;
 pub mod policy;

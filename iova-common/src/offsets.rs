@@ -1,8 +1,8 @@
 //! Where the fields of kernel structs are on the running kernel: the one table.
 //!
 //! rustc emits no CO-RE relocations, so user space resolves these from `/sys/kernel/btf/vmlinux` before the programs
-//! are loaded and writes them into the object's `.rodata`. The verifier knows read-only data as constants, so loads at
-//! these offsets are type-checked against the kernel's BTF and branches on [`ABSENT`] are removed.
+//! are loaded and writes them into the code ([`crate::patch`]). They are constants to the verifier, so loads at these offsets
+//! are type-checked against the kernel's BTF and branches on [`ABSENT`] are removed.
 
 /// The field does not exist on this kernel.
 pub const ABSENT: u32 = u32::MAX;
@@ -35,6 +35,14 @@ macro_rules! offsets {
 }
 
 offsets! {
+    /// `struct dev_iommu *`; 5.8 and later
+    device_iommu = "device.iommu";
+    /// A bit of a `u32`; 6.5 and later
+    dev_iommu_pci_32bit_workaround = "dev_iommu.pci_32bit_workaround";
+    /// `const struct bus_type *`
+    device_bus = "device.bus";
+    /// `u64`, 0 for no limit
+    device_bus_dma_limit = "device.bus_dma_limit";
     /// `struct iommu_group *`
     device_iommu_group = "device.iommu_group";
     /// `int`

@@ -8,15 +8,16 @@ use aya_ebpf::programs::{FEntryContext, FExitContext};
 use core::ffi::c_void;
 use iova_common::agg::{self, DeviceAgg, ORDERS};
 use iova_common::call::CallKind;
+use iova_common::config::sac;
 use iova_common::event::Kind;
 
-use crate::asm::{add, at_most, narrow};
+use crate::asm::{add, at_most, low32, narrow};
 use crate::call::{self, SILENT, TELLING, Told};
 use crate::device::{self, Slot};
 use crate::event::{self, Facts};
 use crate::frame::{self, Notes};
 use crate::hist;
-use crate::kernel::{Ptr, arg, arg_ptr, config, embedded, iovad_of, offset};
+use crate::kernel::{Ptr, arg, arg_ptr, config, embedded, field, iovad_of, offset};
 use crate::maps::{RECENT, STACKS, WATCHED, lost};
 
 /// Where one of the kernel's two front ends keeps what we want to know. Arguments are read from the trampoline's copy
@@ -31,6 +32,8 @@ trait FrontEnd {
     fn addr(ctx: *mut c_void) -> u64;
     /// The domain it came from.
     fn iovad(ctx: *mut c_void) -> Ptr;
+    /// Whether it heeds `bus_dma_limit`, and tries below 4 GiB first only for PCI devices.
+    const KNOWS_BUSES: bool;
 }
 
 /// `dma_addr_t iommu_dma_alloc_iova(struct iommu_domain *domain, size_t size, u64 dma_limit, struct device *dev)`,
@@ -38,6 +41,7 @@ trait FrontEnd {
 struct DmaIommu;
 
 impl FrontEnd for DmaIommu {
+    const KNOWS_BUSES: bool = true;
     #[inline(always)]
     fn dev(ctx: *mut c_void) -> Ptr {
         arg_ptr(ctx, 3)
@@ -66,6 +70,7 @@ impl FrontEnd for DmaIommu {
 struct IntelOld;
 
 impl FrontEnd for IntelOld {
+    const KNOWS_BUSES: bool = false;
     #[inline(always)]
     fn dev(ctx: *mut c_void) -> Ptr {
         arg_ptr(ctx, 0)
@@ -90,7 +95,7 @@ impl FrontEnd for IntelOld {
 
 #[fentry(function = "iommu_dma_alloc_iova")]
 pub fn alloc_enter(ctx: FEntryContext) -> i32 {
-    enter::<DmaIommu>(ctx.as_ptr())
+    enter(ctx.as_ptr())
 }
 
 #[fexit(function = "iommu_dma_alloc_iova")]
@@ -105,7 +110,7 @@ pub fn alloc_exit_told(ctx: FExitContext) -> i32 {
 
 #[fentry(function = "intel_alloc_iova")]
 pub fn alloc_intel_enter(ctx: FEntryContext) -> i32 {
-    enter::<IntelOld>(ctx.as_ptr())
+    enter(ctx.as_ptr())
 }
 
 #[fexit(function = "intel_alloc_iova")]
@@ -119,17 +124,24 @@ pub fn alloc_intel_exit_told(ctx: FExitContext) -> i32 {
 }
 
 #[inline(always)]
-fn enter<F: FrontEnd>(ctx: *mut c_void) -> i32 {
-    frame::open_alloc(ctx, config!(alloc_sample_mask), || F::limit(ctx));
+fn enter(ctx: *mut c_void) -> i32 {
+    frame::open_alloc(ctx);
     0
 }
 
 #[inline(always)]
 fn exit<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
+    if config!(alloc_entry) == 0 { exit_alone::<F, TELL>(ctx) } else { exit_timed::<F, TELL>(ctx) }
+}
+
+/// Where the entry was seen, too.
+#[inline(always)]
+fn exit_timed<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
     let open = frame::find_alloc(ctx);
     let ns = if open.is_null() { 0 } else { unsafe { (*open).timer.elapsed() } };
     let Some(Slot { number, agg }) = device::slot(F::dev(ctx), || F::iovad(ctx)) else { return 0 };
-    count::<F>(ctx, agg, number);
+    let noted = !open.is_null() && unsafe { (*open).notes.counts() } != Notes::NOTHING;
+    count::<F>(ctx, agg, number, !noted);
     if ns != 0 {
         hist::record(unsafe { &raw mut (*agg).alloc_latency }, ns);
         if is_watched::<F>(ctx) {
@@ -146,9 +158,31 @@ fn exit<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
     }
     if open.is_null() {
         lost!(frames_lost);
-    } else {
+        return 0;
+    }
+    if noted {
         inside::<F>(ctx, agg, number, unsafe { &mut (*open).notes });
-        unsafe { (*open).timer.tag = 0 };
+    }
+    unsafe { (*open).timer.tag = 0 };
+    0
+}
+
+/// Where only the return is seen: the inner functions have left notes, and nothing is timed but searches.
+#[inline(always)]
+fn exit_alone<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
+    let Some(Slot { number, agg }) = device::slot(F::dev(ctx), || F::iovad(ctx)) else { return 0 };
+    let noted = frame::claim(ctx, || F::iovad(ctx) as u64);
+    count::<F>(ctx, agg, number, noted.is_null());
+    if TELL {
+        tell::<F>(ctx, 0);
+    }
+    if !noted.is_null() {
+        let frame = unsafe { &mut *noted };
+        if frame.search_ns != 0 {
+            hist::record(unsafe { &raw mut (*agg).alloc_latency }, frame.search_ns);
+        }
+        inside::<F>(ctx, agg, number, &mut frame.notes);
+        frame.timer.tag = 0;
     }
     0
 }
@@ -208,20 +242,52 @@ fn record_order(size: u64, ns: u64) {
     }
 }
 
+/// Counts an allocation; `cached` if no search was noted for it.
 #[inline(always)]
-fn count<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, slot: u32) {
+fn count<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, slot: u32, cached: bool) {
     let size = F::size(ctx);
-    let orders = unsafe { &raw mut (*agg).alloc_by_order }.cast::<u64>();
     let order = at_most::<{ ORDERS as u64 - 1 }>(order(size));
-    add!(orders.add(order as usize), 1);
-    add!(&raw mut (*agg).alloc_bytes, size);
+    let by_order = unsafe { agg.cast::<u8>().add((order << 3) as usize) };
+    add!(by_order, DeviceAgg.alloc_by_order, 1);
+    add!(agg, DeviceAgg.alloc_bytes, size);
     let addr = F::addr(ctx);
     if addr >> 32 != 0 {
-        add!(&raw mut (*agg).alloc_high, 1);
+        add!(agg, DeviceAgg.alloc_high, 1);
     } else if addr == 0 {
-        add!(&raw mut (*agg).alloc_failed, 1);
+        add!(agg, DeviceAgg.alloc_failed, 1);
         event::send(Kind::AllocFailed, facts::<F>(ctx, slot));
+    } else if cached && is_attempt::<F>(ctx) {
+        add!(agg, DeviceAgg.sac_attempts, 1);
     }
+}
+
+/// Whether the kernel tried below 4 GiB first, and was served there from a cache: nothing tells but the conditions that it
+/// asks for itself. A search below 4 GiB tells of itself: meanwhile another one may have failed, and taken the flag.
+#[inline(always)]
+fn is_attempt<F: FrontEnd>(ctx: *mut c_void) -> bool {
+    if config!(sac) == sac::NEVER || !reaches_beyond_4g::<F>(ctx) {
+        return false;
+    }
+    if !F::KNOWS_BUSES {
+        return true;
+    }
+    if config!(sac) == sac::PCI {
+        let bus = field::<Ptr>(F::dev(ctx), offset!(device_bus));
+        return bus.is_some_and(|bus| low32(bus) == config!(sac_argument));
+    }
+    let Some(iommu) = field::<Ptr>(F::dev(ctx), offset!(device_iommu)) else { return false };
+    let flags = field::<u8>(iommu, offset!(dev_iommu_pci_32bit_workaround));
+    flags.is_some_and(|flags| u64::from(flags) & config!(sac_argument) != 0)
+}
+
+/// Whether device and bus can use more than 32 bits; else the kernel has no choice.
+#[inline(always)]
+fn reaches_beyond_4g<F: FrontEnd>(ctx: *mut c_void) -> bool {
+    if F::limit(ctx) >> 32 == 0 {
+        return false;
+    }
+    let bus = field::<u64>(F::dev(ctx), offset!(device_bus_dma_limit)).filter(|_| F::KNOWS_BUSES).unwrap_or(0);
+    bus == 0 || bus >> 32 != 0
 }
 
 #[inline(always)]
@@ -233,28 +299,26 @@ fn facts<F: FrontEnd>(ctx: *mut c_void, slot: u32) -> Facts {
 /// What the inner functions noted during the call.
 #[inline(always)]
 fn inside<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, slot: u32, notes: &mut Notes) {
-    match notes.counts() {
-        Notes::NOTHING => return,
-        Notes::ONE_SAC_ATTEMPT => add!(&raw mut (*agg).sac_attempts, 1),
-        _ => inside_slow::<F>(ctx, agg, slot, notes),
+    if !reaches_beyond_4g::<F>(ctx) {
+        (notes.sac_attempts, notes.sac_failed) = (0, 0);
+    }
+    add!(agg, DeviceAgg.sac_attempts, notes.sac_attempts);
+    add!(agg, DeviceAgg.alloc_slow, notes.slow);
+    if notes.tree_failed != 0 {
+        failed::<F>(ctx, agg, slot, notes);
     }
     notes.clear();
 }
 
 #[inline(always)]
-fn inside_slow<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, slot: u32, notes: &Notes) {
-    add!(&raw mut (*agg).sac_attempts, notes.sac_attempts);
-    add!(&raw mut (*agg).alloc_slow, notes.slow);
-    if notes.tree_failed == 0 {
-        return;
-    }
-    add!(&raw mut (*agg).tree_failed, notes.tree_failed);
+fn failed<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, slot: u32, notes: &Notes) {
+    add!(agg, DeviceAgg.tree_failed, notes.tree_failed);
     if notes.flushes != 0 {
-        add!(&raw mut (*agg).cache_flushes, notes.flushes);
+        add!(agg, DeviceAgg.cache_flushes, notes.flushes);
         event::send(Kind::CacheFlush, facts::<F>(ctx, slot));
     }
     if notes.sac_failed != 0 {
-        add!(&raw mut (*agg).sac_failed, notes.sac_failed);
+        add!(agg, DeviceAgg.sac_failed, notes.sac_failed);
         let kind = if F::addr(ctx) >> 32 != 0 { Kind::FellBack } else { Kind::SacFailed };
         event::send(kind, facts::<F>(ctx, slot));
     }
@@ -265,24 +329,4 @@ fn slow_call<F: FrontEnd>(ctx: *mut c_void, slot: u32, ns: u64) {
     let stacks = (&raw const STACKS).cast_mut().cast();
     let stack = unsafe { bpf_get_stackid(ctx, stacks, u64::from(BPF_F_FAST_STACK_CMP)) } as i32;
     event::send(Kind::SlowCall, Facts { arg: ns, stack, ..facts::<F>(ctx, slot) });
-}
-
-/// `unsigned long alloc_iova_fast(struct iova_domain *iovad, unsigned long size, unsigned long limit_pfn, bool
-/// flush_rcache)`, drivers/iommu/iova.c. Of its callers only a SAC attempt passes `false` (`iommu_dma_alloc_iova`,
-/// and `intel_alloc_iova` on 5.10).
-#[fentry(function = "alloc_iova_fast")]
-pub fn fast_enter(ctx: FEntryContext) -> i32 {
-    let ctx = ctx.as_ptr();
-    let flush = arg(ctx, 3) & 0xff;
-    let Some(open) = frame::around(ctx) else {
-        lost!(inner_unowned);
-        return 0;
-    };
-    let open = open.as_ptr();
-    unsafe {
-        let attempt = u16::from(flush == 0);
-        (*open).notes.sac_attempts += attempt;
-        (*open).notes.in_sac = attempt;
-    }
-    0
 }

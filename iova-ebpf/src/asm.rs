@@ -2,24 +2,47 @@
 
 use core::arch::asm;
 
-/// Adds to a counter with one instruction (`lock add`), so that an interrupt between load and store loses nothing.
+/// Adds to a counter, a field of a struct, with one instruction (`lock add`), so that an interrupt between load and store loses
+/// nothing.
 macro_rules! add {
-    ($place:expr, $value:expr) => {
-        crate::asm::add64(unsafe { $place }, $value as u64)
+    ($base:expr, $struct:ident.$field:ident, $value:expr) => {
+        crate::asm::add_at::<{ core::mem::offset_of!($struct, $field) }>($base.cast::<u8>(), $value as u64)
     };
 }
 pub(crate) use add;
 
-/// What [`add!`] does.
+/// What [`add!`] does. The offset is in the instruction and costs nothing.
 #[inline(always)]
-pub fn add64(place: *mut u64, value: u64) {
-    unsafe { asm!("lock *(u64 *)({p} + 0) += {v}", p = in(reg) place, v = in(reg) value, options(nostack)) }
+pub fn add_at<const OFFSET: usize>(base: *mut u8, value: u64) {
+    unsafe {
+        asm!("lock *(u64 *)({p} + {o}) += {v}", p = in(reg) base, v = in(reg) value, o = const OFFSET, options(nostack))
+    }
 }
 
 /// The same for a counter of 32 bits, by one.
 #[inline(always)]
-pub fn increment32(place: *mut u32) {
-    unsafe { asm!("lock *(u32 *)(r1 + 0) += w2", in("r1") place, in("r2") 1, options(nostack)) }
+pub fn increment32_at<const OFFSET: usize>(base: *mut u8) {
+    unsafe { asm!("lock *(u32 *)(r1 + {o}) += w2", in("r1") base, in("r2") 1, o = const OFFSET, options(nostack)) }
+}
+
+/// The number that user space writes into this instruction before the program is loaded: [`iova_common::patch`].
+#[inline(always)]
+pub fn patched<const MARK: u64>() -> u64 {
+    let value: u64;
+    unsafe { asm!("{v} = {m} ll", v = out(reg) value, m = const MARK, options(pure, nomem, nostack)) }
+    value
+}
+
+/// The number of this CPU, as the kernel's helper has it (`bpf_get_smp_processor_id`). The wrapper of aya would shorten it to 32
+/// bits, which takes two shifts.
+#[inline(always)]
+pub fn cpu() -> u64 {
+    let cpu: u64;
+    unsafe {
+        asm!("call 8", lateout("r0") cpu, lateout("r1") _, lateout("r2") _, lateout("r3") _, lateout("r4") _, lateout("r5") _,
+            options(nomem, nostack))
+    }
+    cpu
 }
 
 /// The low half of a pointer, as a number: the verifier allows no arithmetic on pointers, but a 32-bit move makes a
@@ -64,6 +87,14 @@ pub fn at_most<const MAX: u64>(value: u64) -> u64 {
 pub fn masked<const MASK: u64>(value: u64) -> u64 {
     let mut masked = value;
     unsafe { asm!("{v} &= {mask}", v = inout(reg) masked, mask = const MASK, options(pure, nomem, nostack)) }
+    masked
+}
+
+/// `value & mask`, for a mask that only user space knows.
+#[inline(always)]
+pub fn masked_by(value: u64, mask: u64) -> u64 {
+    let mut masked = value;
+    unsafe { asm!("{v} &= {mask}", v = inout(reg) masked, mask = in(reg) mask, options(pure, nomem, nostack)) }
     masked
 }
 

@@ -59,6 +59,6 @@ pub fn send(told: Told) {
 /// True for one call in so many. By chance, because whoever counts sees only the maps of a load that maps and unmaps.
 #[inline(always)]
 fn drawn() -> bool {
-    let sampling = u64::from(config!(call_sampling));
+    let sampling = config!(call_sampling);
     sampling == 1 || (u64::from(unsafe { bpf_get_prandom_u32() }) * sampling) >> 32 == 0
 }

@@ -48,7 +48,7 @@ fn allowed(now: u64, fault: bool) -> bool {
     }
     let sent = if fault { &mut budget.faults } else { &mut budget.sent };
     *sent += 1;
-    *sent <= u64::from(config!(events_per_second))
+    *sent <= config!(events_per_second)
 }
 
 /// Sends an event, or counts that it was not sent.

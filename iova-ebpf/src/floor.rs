@@ -29,7 +29,6 @@ empty!("iommu_dma_alloc_iova", alloc_enter, alloc_exit);
 empty!("intel_alloc_iova", alloc_intel_enter, alloc_intel_exit);
 empty!("__iommu_dma_unmap", free_enter, free_exit);
 empty!("intel_unmap", free_intel_enter, free_intel_exit);
-empty!("alloc_iova_fast", fast_enter, fast_exit);
 empty!("iommu_dma_map_page", map_page_enter, map_page_exit);
 empty!("iommu_dma_map_phys", map_phys_enter, map_phys_exit);
 empty!("intel_map_page", map_intel_page_enter, map_intel_page_exit);

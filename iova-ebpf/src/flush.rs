@@ -5,6 +5,8 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::{fentry, fexit};
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 
+use iova_common::agg::DomainAgg;
+
 use crate::asm::add;
 use crate::domain;
 use crate::frame;
@@ -19,15 +21,16 @@ use iova_common::offsets::ABSENT;
 pub fn cache_flush_enter(ctx: FEntryContext) -> i32 {
     let ctx = ctx.as_ptr();
     if let Some(agg) = domain::agg(arg_ptr(ctx, 1) as u64) {
-        add!(&raw mut (*agg).cpu_cache_flushes, 1);
+        add!(agg, DomainAgg.cpu_cache_flushes, 1);
     }
     // CPU hotplug calls it too, with no allocation around.
-    if let Some(open) = frame::around(ctx) {
+    if let Some(open) = frame::notes_of_search(ctx, arg_ptr(ctx, 1) as u64) {
         let notes = unsafe { &mut (*open.as_ptr()).notes };
         if notes.retry == 0 {
             notes.flushes += 1;
             notes.retry = 1;
             notes.sac_failed -= notes.in_sac;
+            notes.sac_attempts -= notes.in_sac;
             notes.in_sac = 0;
         }
     }

@@ -9,22 +9,27 @@ use core::ptr::NonNull;
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 
+use iova_common::frames;
+
+use crate::asm::{cpu, masked_by};
 use crate::kernel::config;
-use crate::maps::FRAMES;
+use crate::maps::lost;
 use crate::way::{self, Timer, WAYS, Way};
 
 /// A callee's saved arguments lie at most this far below its caller's (112 to 192 bytes were seen for each level; up
 /// to three levels).
 const NEAR: u64 = 1024;
 
-/// One open allocation.
+/// One open allocation, or what was noted inside one whose entry is not traced.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Frame {
-    /// The call.
+    /// The call: of the allocation, or of the inner function that noted first.
     pub timer: Timer,
-    /// Highest address the device can use; only kept where `alloc_iova_fast` is not traced.
-    pub limit: u64,
+    /// Time in tree searches, ns; only where the entry is not traced.
+    pub search_ns: u64,
+    /// The allocator; only where the entry is not traced.
+    iovad: u64,
     /// What happened inside. All zero in a free frame: whoever closes one clears what was noted.
     pub notes: Notes,
 }
@@ -63,7 +68,7 @@ impl Way for Unmap {
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
 pub struct Notes {
-    /// `alloc_iova_fast` calls limited to 4 GiB that did not flush caches: SAC attempts.
+    /// Searches limited to 4 GiB after which no caches were flushed: SAC attempts, if the device can use more.
     pub sac_attempts: u16,
     /// Those of them whose tree search failed.
     pub sac_failed: u16,
@@ -75,8 +80,7 @@ pub struct Notes {
     pub flushes: u16,
     /// 1 while the next tree search is the retry after a flush.
     pub retry: u16,
-    /// 1 while inside a SAC attempt (told by `alloc_iova_fast`), or after a failed search that looks like one (where
-    /// that is not traced).
+    /// 1 after a failed search that looks like a SAC attempt, until a cache flush or another search follows.
     pub in_sac: u16,
     /// Keeps the size at two words.
     pub pad: u16,
@@ -85,8 +89,6 @@ pub struct Notes {
 impl Notes {
     /// [`Self::counts`] when nothing was noted.
     pub const NOTHING: u64 = 0;
-    /// [`Self::counts`] of the usual allocation: one attempt below 4 GiB, served from a cache.
-    pub const ONE_SAC_ATTEMPT: u64 = 1;
 
     /// The first four counts as one number; little endian, as all kernels with a VT-d, AMD-Vi or ARM SMMU are.
     #[inline(always)]
@@ -107,52 +109,50 @@ impl Notes {
 
 /// The open calls of one CPU.
 #[repr(C)]
-pub struct Frames {
+struct Frames {
     /// Open allocations.
     alloc: [Frame; WAYS],
     /// Open timed unmaps.
     free: [Unmap; WAYS],
     /// Open timed `dma_map` calls.
     map: [Timer; WAYS],
-    /// Counts allocations, for sampling.
-    alloc_seen: u64,
-    /// Counts unmaps, for sampling.
-    free_seen: u64,
+    /// Open tree searches, where allocations are not timed.
+    search: [Timer; WAYS],
+    /// Not 0 while there may be notes that no allocation has claimed.
+    noted: u64,
+    /// Not 0 while there may be an open timed unmap.
+    timed_free: u64,
 }
+
+/// A CPU's, apart from the others'.
+#[repr(C, align(512))]
+struct Apart(Frames);
+
+const APART: usize = size_of::<Apart>();
+const _: () = assert!(APART == frames::BYTES);
+
+/// By CPU. In `.bss`, because a look-up in a per-CPU map costs twice as much; user space cuts the section to the CPUs that there
+/// can be.
+#[unsafe(link_section = ".bss.frames")]
+static mut BY_CPU: [Apart; frames::MOST] = unsafe { core::mem::zeroed() };
 
 /// This CPU's open calls.
 #[inline(always)]
-pub fn mine() -> Option<NonNull<Frames>> {
-    FRAMES.get_ptr_mut(0).and_then(NonNull::new)
+fn mine() -> *mut Frames {
+    let cpu = masked_by(cpu(), config!(cpu_mask));
+    unsafe { (&raw mut BY_CPU).cast::<u8>().add(cpu as usize * APART) }.cast()
 }
 
-/// True for one call in `mask + 1`.
+/// Opens an allocation.
 #[inline(always)]
-fn sampled(seen: *mut u64, mask: u32) -> bool {
-    if mask == 0 {
-        return true;
-    }
-    let n = unsafe { *seen } + 1;
-    unsafe { *seen = n };
-    n & u64::from(mask) == 0
-}
-
-/// Opens an allocation; `mask` decides whether it is timed.
-#[inline(always)]
-pub fn open_alloc<T>(ctx: *const T, mask: u32, limit: impl FnOnce() -> u64) {
-    let Some(frames) = mine() else { return };
-    let frames = frames.as_ptr();
-    let timed = sampled(unsafe { &raw mut (*frames).alloc_seen }, mask);
-    let frame = way::free_way(unsafe { &raw mut (*frames).alloc }.cast::<Frame>(), ctx);
+pub fn open_alloc<T>(ctx: *const T) {
+    let frame = way::free_way(unsafe { &raw mut (*mine()).alloc }.cast::<Frame>(), ctx);
     if frame.is_null() {
         return;
     }
     unsafe {
-        if config!(fast_hook) == 0 {
-            (*frame).limit = limit();
-        }
         (*frame).timer.tag = ctx as u64;
-        (*frame).timer.start = if timed { bpf_ktime_get_ns() } else { 0 };
+        (*frame).timer.start = bpf_ktime_get_ns();
     }
 }
 
@@ -160,17 +160,14 @@ pub fn open_alloc<T>(ctx: *const T, mask: u32, limit: impl FnOnce() -> u64) {
 /// would be an unset register, which the verifier refuses to see copied.)
 #[inline(always)]
 pub fn find_alloc<T>(ctx: *const T) -> *mut Frame {
-    match mine() {
-        Some(frames) => way::find(unsafe { &raw mut (*frames.as_ptr()).alloc }.cast::<Frame>(), ctx),
-        None => core::ptr::null_mut(),
-    }
+    way::find(unsafe { &raw mut (*mine()).alloc }.cast::<Frame>(), ctx)
 }
 
 /// The allocation inside which a function with saved arguments at `ctx` runs. Newest first: a hard interrupt inside a
 /// soft one shares its stack, and both may be near.
 #[inline(always)]
-pub fn around<T>(ctx: *const T) -> Option<NonNull<Frame>> {
-    let ways = unsafe { &raw mut (*mine()?.as_ptr()).alloc }.cast::<Frame>();
+fn around<T>(ctx: *const T) -> Option<NonNull<Frame>> {
+    let ways = unsafe { &raw mut (*mine()).alloc }.cast::<Frame>();
     for way in [3, 2, 1, 0] {
         let frame = unsafe { ways.add(way) };
         let tag = unsafe { core::ptr::read_volatile(&raw const (*frame).timer.tag) };
@@ -181,15 +178,95 @@ pub fn around<T>(ctx: *const T) -> Option<NonNull<Frame>> {
     None
 }
 
-/// Opens an unmap of the device in `slot`, if it is one to be timed.
+/// Where a search with saved arguments at `ctx`, in the tree of `iovad`, leaves its notes.
 #[inline(always)]
-pub fn open_free<T>(ctx: *const T, slot: u32, mask: u32) {
-    let Some(frames) = mine() else { return };
-    let frames = frames.as_ptr();
-    if sampled(unsafe { &raw mut (*frames).free_seen }, mask) {
-        let unmap = way::open(unsafe { &raw mut (*frames).free }.cast::<Unmap>(), ctx);
-        if !unmap.is_null() {
-            unsafe { (*unmap).slot = u64::from(slot) };
+pub fn notes<T>(ctx: *const T, iovad: u64) -> Option<NonNull<Frame>> {
+    if config!(alloc_entry) != 0 {
+        return around(ctx);
+    }
+    near(ctx, iovad).or_else(|| begin(ctx, iovad))
+}
+
+/// The same of a flush, which follows a search: one without, as of a CPU that goes away, has no allocation around.
+#[inline(always)]
+pub fn notes_of_search<T>(ctx: *const T, iovad: u64) -> Option<NonNull<Frame>> {
+    if config!(alloc_entry) != 0 { around(ctx) } else { near(ctx, iovad) }
+}
+
+/// What another inner function of the same allocation has noted.
+#[inline(always)]
+fn near<T>(ctx: *const T, iovad: u64) -> Option<NonNull<Frame>> {
+    let ways = unsafe { &raw mut (*mine()).alloc }.cast::<Frame>();
+    for way in [3, 2, 1, 0] {
+        let frame = unsafe { ways.add(way) };
+        let tag = unsafe { core::ptr::read_volatile(&raw const (*frame).timer.tag) };
+        let is_near = tag.wrapping_add(NEAR) > ctx as u64 && tag.wrapping_sub(NEAR) < ctx as u64;
+        if tag != 0 && is_near && unsafe { (*frame).iovad } == iovad {
+            return NonNull::new(frame);
+        }
+    }
+    None
+}
+
+/// Notes of what happens inside a call whose return will claim them.
+#[inline(always)]
+fn begin<T>(ctx: *const T, iovad: u64) -> Option<NonNull<Frame>> {
+    let frames = mine();
+    let frame = way::free_way(unsafe { &raw mut (*frames).alloc }.cast::<Frame>(), ctx);
+    if !frame.is_null() {
+        unsafe {
+            (*frame).timer.tag = ctx as u64;
+            (*frame).timer.start = bpf_ktime_get_ns();
+            (*frame).search_ns = 0;
+            (*frame).iovad = iovad;
+            (*frames).noted = 1;
+        }
+    }
+    NonNull::new(frame)
+}
+
+/// What was noted inside the call that returns with saved arguments at `ctx`, null if nothing.
+#[inline(always)]
+pub fn claim<T>(ctx: *const T, iovad: impl FnOnce() -> u64) -> *mut Frame {
+    let frames = mine();
+    if unsafe { (*frames).noted } == 0 {
+        return core::ptr::null_mut();
+    }
+    let (iovad, ways) = (iovad(), unsafe { &raw mut (*frames).alloc }.cast::<Frame>());
+    let (mut found, mut others) = (core::ptr::null_mut(), 0);
+    for way in [3, 2, 1, 0] {
+        let frame = unsafe { ways.add(way) };
+        let tag = unsafe { core::ptr::read_volatile(&raw const (*frame).timer.tag) };
+        if tag == 0 {
+            continue;
+        }
+        let is_inside = tag < ctx as u64 && tag.wrapping_add(NEAR) > ctx as u64;
+        if found.is_null() && is_inside && unsafe { (*frame).iovad } == iovad {
+            found = frame;
+        } else if way::outdated(unsafe { &mut (*frame).timer }) {
+            // Its call has returned on another CPU.
+            unsafe { (*frame).close() };
+            lost!(inner_unowned);
+        } else {
+            others |= tag;
+        }
+    }
+    // An interrupt claims what it has noted before it returns.
+    if others == 0 {
+        unsafe { (*frames).noted = 0 };
+    }
+    found
+}
+
+/// Opens an unmap of the device in `slot`.
+#[inline(always)]
+pub fn open_free<T>(ctx: *const T, slot: u32) {
+    let frames = mine();
+    let unmap = way::open(unsafe { &raw mut (*frames).free }.cast::<Unmap>(), ctx);
+    if !unmap.is_null() {
+        unsafe {
+            (*unmap).slot = u64::from(slot);
+            (*frames).timed_free = 1;
         }
     }
 }
@@ -197,28 +274,50 @@ pub fn open_free<T>(ctx: *const T, slot: u32, mask: u32) {
 /// Closes an unmap: the slot of its device and its duration, if it was open.
 #[inline(always)]
 pub fn close_free<T>(ctx: *const T) -> Option<(u32, u64)> {
-    let unmap = way::find(unsafe { &raw mut (*mine()?.as_ptr()).free }.cast::<Unmap>(), ctx);
+    let frames = mine();
+    if unsafe { (*frames).timed_free } == 0 {
+        return None;
+    }
+    let ways = unsafe { &raw mut (*frames).free }.cast::<Unmap>();
+    let unmap = way::find(ways, ctx);
     if unmap.is_null() {
         return None;
     }
     let unmap = unsafe { &mut *unmap };
     let ns = unmap.timer.elapsed();
     unmap.close();
+    if way::taken(ways) == 0 {
+        unsafe { (*frames).timed_free = 0 };
+    }
     Some((unmap.slot as u32, ns))
 }
 
 /// Opens a `dma_map` call.
 #[inline(always)]
 pub fn open_map<T>(ctx: *const T) {
-    if let Some(frames) = mine() {
-        way::open(unsafe { &raw mut (*frames.as_ptr()).map }.cast::<Timer>(), ctx);
-    }
+    way::open(unsafe { &raw mut (*mine()).map }.cast::<Timer>(), ctx);
 }
 
 /// Closes a `dma_map` call: its duration, if it was open.
 #[inline(always)]
 pub fn close_map<T>(ctx: *const T) -> Option<u64> {
-    let timer = way::find(unsafe { &raw mut (*mine()?.as_ptr()).map }.cast::<Timer>(), ctx);
+    close(way::find(unsafe { &raw mut (*mine()).map }.cast::<Timer>(), ctx))
+}
+
+/// Opens a tree search.
+#[inline(always)]
+pub fn open_search<T>(ctx: *const T) {
+    way::open(unsafe { &raw mut (*mine()).search }.cast::<Timer>(), ctx);
+}
+
+/// Closes a tree search: its duration, if it was open.
+#[inline(always)]
+pub fn close_search<T>(ctx: *const T) -> Option<u64> {
+    close(way::find(unsafe { &raw mut (*mine()).search }.cast::<Timer>(), ctx))
+}
+
+#[inline(always)]
+fn close(timer: *mut Timer) -> Option<u64> {
     if timer.is_null() {
         return None;
     }

@@ -4,6 +4,7 @@ use aya_ebpf::EbpfContext;
 use aya_ebpf::macros::{fentry, fexit};
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 use core::ffi::c_void;
+use iova_common::agg::DeviceAgg;
 use iova_common::call::CallKind;
 
 use crate::asm::add;
@@ -20,14 +21,14 @@ const SIZE_MASK: u64 = !(1 << 63);
 #[inline(always)]
 fn enter<const TELL: bool>(ctx: *mut c_void, dev: Ptr, addr: impl FnOnce() -> u64, size: u64) {
     let Some(slot) = device::slot(dev, || core::ptr::null()) else { return };
-    add!(&raw mut (*slot.agg).free_count, 1);
-    add!(&raw mut (*slot.agg).free_bytes, size);
+    add!(slot.agg, DeviceAgg.free_count, 1);
+    add!(slot.agg, DeviceAgg.free_bytes, size);
     if TELL {
         let kind = CallKind::Free;
         call::send(Told { kind, dev: dev as u64, addr: addr(), limit: 0, size, ns: 0 });
     }
-    if config!(free_latency) != 0 {
-        frame::open_free(ctx, slot.number, config!(free_sample_mask));
+    if config!(free_latency) != 0 && unsafe { (*slot.agg).free_count } & config!(free_sample_mask) == 0 {
+        frame::open_free(ctx, slot.number);
     }
 }
 

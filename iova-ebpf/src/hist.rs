@@ -3,7 +3,7 @@
 use iova_common::agg::Latency;
 use iova_common::hist::{MAX_EXP, OVERFLOW, SUB_BITS};
 
-use crate::asm::{add, at_most, increment32, narrow};
+use crate::asm::{add, at_most, forget, increment32_at, masked, narrow};
 
 /// The bucket of `ns`: shifts it down to four bits, remembering how far. No loop, no multiplication.
 #[inline(always)]
@@ -21,14 +21,42 @@ fn bucket(ns: u64) -> u64 {
     shift + v
 }
 
+/// How far a number of ns has to be shifted to be four bits: by itself below 256, by its second byte from there on.
+static SHIFTS: [u8; 512] = shifts();
+
+const fn shifts() -> [u8; 512] {
+    let mut table = [0; 512];
+    let mut ns: usize = 1 << (SUB_BITS + 1);
+    while ns < 256 {
+        table[ns] = ns.ilog2() as u8 - SUB_BITS as u8;
+        ns += 1;
+    }
+    let mut upper: usize = 1;
+    while upper < 256 {
+        table[256 + upper] = upper.ilog2() as u8 + 8 - SUB_BITS as u8;
+        upper += 1;
+    }
+    table
+}
+
+/// The bucket of a time below 65,536 ns, which nearly all are: one look into a table instead of six steps.
+#[inline(always)]
+fn quick_bucket(ns: u64) -> u64 {
+    let place = if ns < 256 { ns } else { 256 + (ns >> 8) };
+    let place = masked::<511>(forget(place));
+    let shifts = (&raw const SHIFTS).cast::<u8>();
+    let shift = u64::from(unsafe { core::ptr::read_volatile(shifts.add(place as usize)) });
+    (shift << SUB_BITS) + (ns >> shift)
+}
+
 /// Adds one sample.
 #[inline(always)]
 pub fn record(latency: *mut Latency, ns: u64) {
-    add!(&raw mut (*latency).sum, ns);
+    add!(latency, Latency.sum, ns);
     if unsafe { (*latency).max } < ns {
         unsafe { (*latency).max = ns }
     }
-    let i = at_most::<{ OVERFLOW as u64 }>(bucket(ns));
-    let first = unsafe { &raw mut (*latency).buckets }.cast::<u32>();
-    increment32(unsafe { first.add(i as usize) });
+    let i = at_most::<{ OVERFLOW as u64 }>(if ns >> 16 == 0 { quick_bucket(ns) } else { bucket(ns) });
+    let place = unsafe { latency.cast::<u8>().add((i << 2) as usize) };
+    increment32_at::<{ core::mem::offset_of!(Latency, buckets) }>(place);
 }

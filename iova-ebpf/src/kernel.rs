@@ -1,44 +1,40 @@
 //! Reading kernel structs: typed loads at offsets that the verifier checks against the running kernel's BTF.
+//! Offsets and the configuration are constants in the code, which user space writes there.
 
-use iova_common::config::Config;
-use iova_common::offsets::{ABSENT, Offsets};
-
-/// Set by user space before load; `.rodata` is frozen, so the verifier treats it as constant.
-#[unsafe(no_mangle)]
-pub static OFFSETS: Offsets = Offsets::NONE;
-/// The same for the configuration.
-#[unsafe(no_mangle)]
-pub static CONFIG: Config = Config::DEFAULT;
+/// The field does not exist on this kernel.
+pub const ABSENT: u64 = iova_common::offsets::ABSENT as u64;
 
 /// A pointer into the kernel, as the verifier typed it.
 pub type Ptr = *const u8;
 
-/// One field of [`CONFIG`].
+/// One field of [`Config`](iova_common::config::Config).
 macro_rules! config {
     ($field:ident) => {
-        crate::kernel::constant(|| &raw const crate::kernel::CONFIG.$field)
+        crate::asm::patched::<
+            {
+                iova_common::patch::config(core::mem::offset_of!(iova_common::config::Config, $field))
+            },
+        >()
     };
 }
 pub(crate) use config;
 
-/// One field of [`OFFSETS`].
+/// One field of [`Offsets`](iova_common::offsets::Offsets).
 macro_rules! offset {
     ($field:ident) => {
-        crate::kernel::constant(|| &raw const crate::kernel::OFFSETS.$field)
+        crate::asm::patched::<
+            {
+                iova_common::patch::offset(core::mem::offset_of!(iova_common::offsets::Offsets, $field))
+            },
+        >()
     };
 }
 pub(crate) use offset;
 
-/// Reads a constant that user space may have changed after compilation.
-#[inline(always)]
-pub fn constant<T: Copy>(place: impl FnOnce() -> *const T) -> T {
-    unsafe { core::ptr::read_volatile(place()) }
-}
-
 /// Loads a field, `None` where the kernel has no such field. A bad pointer reads as 0: the verifier makes these loads
 /// fault-tolerant.
 #[inline(always)]
-pub fn field<T: Copy>(base: Ptr, offset: u32) -> Option<T> {
+pub fn field<T: Copy>(base: Ptr, offset: u64) -> Option<T> {
     if offset == ABSENT {
         return None;
     }
@@ -47,7 +43,7 @@ pub fn field<T: Copy>(base: Ptr, offset: u32) -> Option<T> {
 
 /// The address of an embedded struct.
 #[inline(always)]
-pub fn embedded(base: Ptr, offset: u32) -> Option<Ptr> {
+pub fn embedded(base: Ptr, offset: u64) -> Option<Ptr> {
     (offset != ABSENT).then(|| unsafe { base.add(offset as usize) })
 }
 

@@ -7,7 +7,6 @@ use iova_common::call::Call;
 use iova_common::event::Event;
 
 use crate::event::Budget;
-use crate::frame::Frames;
 use crate::lock::Wait;
 
 /// Aggregates per device slot; slot 0 is "other". Sized to the machine's devices.
@@ -64,10 +63,6 @@ pub static DOMAIN_SLOTS: HashMap<u64, u32, 4096> = HashMap::new();
 #[btf_map]
 pub static FREE_DOMAIN_SLOTS: Queue<u32, 4096> = Queue::new();
 
-/// Open calls of this CPU.
-#[btf_map]
-pub static FRAMES: PerCpuArray<Frames, 1> = PerCpuArray::new();
-
 /// The lock this CPU waits for.
 #[btf_map]
 pub static WAITS: PerCpuArray<Wait, 1> = PerCpuArray::new();
@@ -95,8 +90,9 @@ pub static STACKS: StackTrace<1024> = StackTrace::new();
 /// Counts something that was lost on this CPU.
 macro_rules! lost {
     ($field:ident) => {
+        use iova_common::agg::QualityAgg;
         if let Some(quality) = crate::maps::QUALITY.get_ptr_mut(0) {
-            crate::asm::add!(&raw mut (*quality).$field, 1);
+            crate::asm::add!(quality, QualityAgg.$field, 1);
         }
     };
 }

@@ -5,6 +5,8 @@ use aya_ebpf::macros::{fentry, fexit};
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 use core::ffi::c_void;
 
+use iova_common::agg::DomainAgg;
+
 use crate::asm::add;
 use crate::domain;
 use crate::frame;
@@ -35,11 +37,19 @@ fn pages(iova: Ptr) -> Option<Pages> {
 
 /// `struct iova *alloc_iova(struct iova_domain *iovad, unsigned long size, unsigned long limit_pfn, bool
 /// size_aligned)`, drivers/iommu/iova.c: called by `alloc_iova_fast` when no cache had an address.
+#[fentry(function = "alloc_iova")]
+pub fn search_enter(ctx: FEntryContext) -> i32 {
+    frame::open_search(ctx.as_ptr());
+    0
+}
+
+/// The same, on its return.
 #[fexit(function = "alloc_iova")]
 pub fn search_exit(ctx: FExitContext) -> i32 {
     let ctx = ctx.as_ptr();
     let found = arg_ptr(ctx, 4);
-    note(ctx, found.is_null(), arg(ctx, 2) < PFN_4G);
+    let ns = if config!(alloc_entry) == 0 { frame::close_search(ctx).unwrap_or(0) } else { 0 };
+    note(ctx, found.is_null(), arg(ctx, 2) < PFN_4G, ns);
     if !found.is_null() {
         added(arg_ptr(ctx, 0) as u64, found);
     }
@@ -49,18 +59,18 @@ pub fn search_exit(ctx: FExitContext) -> i32 {
 /// Tells the allocation around this search. After a flush the same `alloc_iova_fast` searches again: that is one slow
 /// call, not two. `low` says that the search was limited to 4 GiB.
 #[inline(always)]
-fn note(ctx: *mut c_void, failed: bool, low: bool) {
-    let Some(open) = frame::around(ctx) else {
+fn note(ctx: *mut c_void, failed: bool, low: bool, ns: u64) {
+    let Some(open) = frame::notes(ctx, arg_ptr(ctx, 0) as u64) else {
         lost!(inner_unowned);
         return;
     };
     let open = unsafe { &mut *open.as_ptr() };
+    open.search_ns += ns;
     let notes = &mut open.notes;
-    if config!(fast_hook) == 0 {
-        // A search limited to 4 GiB for a device that can use more is a SAC attempt, unless the bus confines the device
-        // too: then a cache flush follows, which no SAC attempt asks for, and takes the verdict back.
-        notes.in_sac = u16::from(low && notes.retry == 0 && open.limit >> 32 != 0);
-    }
+    // A SAC attempt, if the device can use more, which the allocation around knows. For one that can't a cache flush follows a failed
+    // search, which no SAC attempt asks for, and takes the verdict back.
+    notes.in_sac = u16::from(low && notes.retry == 0);
+    notes.sac_attempts += notes.in_sac;
     if notes.retry == 0 {
         notes.slow += 1;
     }
@@ -76,18 +86,18 @@ fn note(ctx: *mut c_void, failed: bool, low: bool) {
 #[inline(always)]
 fn added(iovad: u64, iova: Ptr) {
     if let (Some(agg), Some(pages)) = (domain::agg(iovad), pages(iova)) {
-        add!(&raw mut (*agg).low_added, pages.low);
-        add!(&raw mut (*agg).high_added, pages.high);
-        add!(&raw mut (*agg).nodes_added, 1);
+        add!(agg, DomainAgg.low_added, pages.low);
+        add!(agg, DomainAgg.high_added, pages.high);
+        add!(agg, DomainAgg.nodes_added, 1);
     }
 }
 
 #[inline(always)]
 fn removed(ctx: *mut c_void) {
     if let (Some(agg), Some(pages)) = (domain::agg(arg_ptr(ctx, 0) as u64), pages(arg_ptr(ctx, 1))) {
-        add!(&raw mut (*agg).low_removed, pages.low);
-        add!(&raw mut (*agg).high_removed, pages.high);
-        add!(&raw mut (*agg).nodes_removed, 1);
+        add!(agg, DomainAgg.low_removed, pages.low);
+        add!(agg, DomainAgg.high_removed, pages.high);
+        add!(agg, DomainAgg.nodes_removed, 1);
     }
 }
 
@@ -117,7 +127,7 @@ pub fn reserve_exit(ctx: FExitContext) -> i32 {
     let iovad = arg_ptr(ctx, 0) as u64;
     added(iovad, node);
     if let (Some(agg), Some(pages)) = (domain::known_agg(iovad), pages(node)) {
-        add!(&raw mut (*agg).low_reserved, pages.low);
+        add!(agg, DomainAgg.low_reserved, pages.low);
     }
     0
 }

@@ -64,8 +64,7 @@ impl Way for Timer {
 /// taken by calls that may still be open.
 #[inline(always)]
 pub fn free_way<W: Way, T>(ways: *mut W, ctx: *const T) -> *mut W {
-    let taken = (0..WAYS).fold(0, |taken, way| taken | unsafe { (*ways.add(way)).timer().tag });
-    if taken == 0 {
+    if taken(ways) == 0 {
         return ways;
     }
     let mut free = core::ptr::null_mut();
@@ -80,6 +79,12 @@ pub fn free_way<W: Way, T>(ways: *mut W, ctx: *const T) -> *mut W {
         }
     }
     if free.is_null() { reclaim(ways) } else { free }
+}
+
+/// Not 0 if any way is taken.
+#[inline(always)]
+pub fn taken<W: Way>(ways: *mut W) -> u64 {
+    (0..WAYS).fold(0, |taken, way| taken | unsafe { (*ways.add(way)).timer().tag })
 }
 
 /// The way of the call at `ctx`, null if there is none.
@@ -129,7 +134,7 @@ fn reclaim<W: Way>(ways: *mut W) -> *mut W {
 
 /// True if the call is too old to be open still.
 #[inline(always)]
-fn outdated(timer: &mut Timer) -> bool {
+pub fn outdated(timer: &mut Timer) -> bool {
     let now = unsafe { bpf_ktime_get_ns() };
     if timer.start == 0 {
         timer.start = now;

@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn map_memory_is_worked_out() {
-        let demand = Demand { mapping: 120, idle: 180, domains: 120 };
+        let demand = Demand { mapping: 120, idle: 180, domains: 120, strict: true };
         let default = Footprint { slots: 166, value_bytes: 1392, cpus: 256, bytes: 62_000_000 };
         let text = map_memory_text(demand, default, 170_000_000);
         assert_eq!(

@@ -1,13 +1,12 @@
 //! Loading and attaching.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
-
 use aya::include_bytes_aligned;
 use aya::maps::{Map, MapData, MapError, Queue};
-use iova_common::config::Config;
+use iova_common::config::{Config, sac};
 
-use super::entries::Entries;
+use super::constants::Constants;
+use super::entries::{Entries, frame_cpus};
 use super::hooks::{HOOKS, Hook, Place, Role, is_pointless, misleading};
 use super::object::{AttachError, Object, ObjectError};
 use super::recycle::Recycler;
@@ -34,19 +33,22 @@ pub(super) fn attach(
     sys::raise_memlock();
     let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
     let offsets = kernel.offsets();
-    let fast_hook = usable(kernel, profile, Role::Fast);
+    let (sac, sac_argument) = sac(kernel);
     let config = Config {
         watch_dev: extras.watch.unwrap_or(0),
-        call_sampling: extras.calls.map_or(0, NonZeroU32::get),
-        ..config(profile, fast_hook)
+        call_sampling: extras.calls.map_or(0, |calls| calls.get().into()),
+        sac: sac.unwrap_or(sac::NEVER),
+        sac_argument,
+        cpu_mask: u64::from(frame_cpus(cpus)) - 1,
+        ..config(profile, demand.strict)
     };
     let entries = Entries::new(demand, profile, &config, extras, cpus);
     let slots = entries.slots;
-    let globals = [("OFFSETS", bytes_of(&offsets)), ("CONFIG", bytes_of(&config))];
-    let mut object = Object::load(OBJECT, globals, &entries).map_err(load_error)?;
+    let constants = Constants { config, offsets };
+    let mut object = Object::load(OBJECT, &constants, &entries).map_err(load_error)?;
     give_out(&mut object, "FREE_SLOTS", 1..slots.devices)?;
     give_out(&mut object, "FREE_DOMAIN_SLOTS", 0..slots.domains)?;
-    let (roles, mut skipped) = attach_all(&mut object, kernel, profile, extras.calls.is_some())?;
+    let (roles, mut skipped) = attach_all(&mut object, kernel, profile, extras.calls.is_some(), config.free_latency != 0)?;
     object.complete();
     let log = fault_log(kernel, &mut skipped);
     // What loading took is not needed again, and a screen may stay for days.
@@ -65,6 +67,7 @@ pub(super) fn attach(
         calls_counted: (0, 0),
         backlog: events::Backlog::default(),
         log,
+        sac_known: sac.is_some(),
         symbols: kernel.symbols.clone(),
     })
 }
@@ -84,19 +87,30 @@ fn fault_log(kernel: &Kernel, skipped: &mut Vec<Skipped>) -> Option<kmsg::Log> {
         .ok()
 }
 
-/// What a profile measures.
-pub(super) fn config(profile: Profile, fast_hook: bool) -> Config {
-    let base = Config { fast_hook: u32::from(fast_hook), ..Config::DEFAULT };
+/// What a profile measures. In `default`, frees are timed where one may have to wait for the IOMMU: in a `strict` domain.
+pub(super) fn config(profile: Profile, strict: bool) -> Config {
+    let base = Config::DEFAULT;
     match profile {
-        Profile::Light => Config { alloc_sample_mask: 63, free_latency: 0, ..base },
-        Profile::Default => Config { free_sample_mask: 15, ..base },
+        Profile::Light => Config { alloc_entry: 0, free_latency: 0, ..base },
+        Profile::Default => Config { free_sample_mask: 15, free_latency: strict.into(), ..base },
         Profile::Full => Config { slow_call_ns: SLOW_CALL_NS, ..base },
     }
 }
 
-/// True if some hook of `role` will be attached.
-fn usable(kernel: &Kernel, profile: Profile, role: Role) -> bool {
-    HOOKS.iter().any(|hook| hook.role == role && hook.from <= profile && exists(kernel, hook))
+/// By what the kernel decides whether it tries below 4 GiB first, as [`Config::sac`] and its argument; `None` if that can't be told.
+fn sac(kernel: &Kernel) -> (Option<u64>, u64) {
+    if let Some(flag) = kernel.btf.member("dev_iommu.pci_32bit_workaround") {
+        return (Some(sac::FLAG), 1 << (flag.bit_offset % 8));
+    }
+    let line = kernel.root.text("proc/cmdline").unwrap_or_default();
+    let forced = ["iommu.forcedac=1", "iommu.forcedac=on", "iommu.forcedac=y", "intel_iommu=forcedac"];
+    if line.split_whitespace().any(|word| forced.contains(&word)) {
+        return (Some(sac::NEVER), 0);
+    }
+    match kernel.symbol("pci_bus_type") {
+        Some(address) => (Some(sac::PCI), address & 0xffff_ffff),
+        None => (None, 0),
+    }
 }
 
 fn load_error(error: ObjectError) -> ProbeError {
@@ -108,12 +122,6 @@ fn load_error(error: ObjectError) -> ProbeError {
         }
         error => ProbeError::Load(error),
     }
-}
-
-/// The value of a constant of the programs.
-fn bytes_of<T: aya::Pod>(value: &T) -> &[u8] {
-    // SAFETY: plain data without padding, as `Pod` demands.
-    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast(), size_of::<T>()) }
 }
 
 /// The map called `name`.
@@ -185,10 +193,11 @@ fn attach_all(
     kernel: &Kernel,
     profile: Profile,
     calls: bool,
+    frees_timed: bool,
 ) -> Result<Attached, ProbeError> {
     let mut roles = BTreeMap::new();
     let mut failed: Vec<(Role, Skipped)> = Vec::new();
-    for hook in HOOKS.iter().filter(|hook| hook.from <= profile) {
+    for hook in HOOKS.iter().filter(|hook| hook.serves(profile) && (frees_timed || !hook.role.times_frees())) {
         let why = if let Some(why) = misleading(kernel, hook.role) {
             why.to_owned()
         } else if exists(kernel, hook) {

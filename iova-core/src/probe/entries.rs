@@ -4,6 +4,7 @@ use std::mem::size_of;
 
 use iova_common::agg::{DeviceAgg, DomainAgg, Latency, MapAgg, ORDERS};
 use iova_common::config::Config;
+use iova_common::frames;
 
 use super::slots::{Demand, MOST, Slots};
 use super::{Extras, Profile, calls};
@@ -25,6 +26,8 @@ struct Wanted {
 /// The slots, and what follows from them.
 pub(super) struct Entries {
     pub(super) slots: Slots,
+    /// CPUs that open calls are kept for, as many as one more than a mask.
+    frame_cpus: u32,
     /// Map and number of entries. One that is not in use has a single entry.
     pub(super) list: [(&'static str, u32); 12],
 }
@@ -76,13 +79,23 @@ impl Entries {
             ("STACKS", one_of(wanted.full, STACKS)),
             ("CALLS", calls::ring_bytes(extras.calls)),
         ];
-        Self { slots, list }
+        Self { slots, frame_cpus: frame_cpus(cpus), list }
+    }
+
+    /// Bytes of the section with open calls.
+    pub(super) fn frames_bytes(&self) -> u32 {
+        self.frame_cpus * frames::BYTES as u32
     }
 
     /// The entries of a map, if they are not those of the object.
     pub(super) fn of(&self, map: &str) -> Option<u32> {
         self.list.iter().find(|(name, _)| *name == map).map(|(_, entries)| *entries)
     }
+}
+
+/// CPUs that open calls are kept for: a power of two, so that a mask keeps to it.
+pub(super) fn frame_cpus(cpus: usize) -> u32 {
+    cpus.next_power_of_two().min(frames::MOST) as u32
 }
 
 /// Entries of a hash table with so many slots, half of it free, so that few keys share a bucket.
@@ -96,7 +109,7 @@ mod tests {
     use crate::probe::attach::config;
 
     fn entries(profile: Profile) -> Entries {
-        let demand = Demand { mapping: 3, idle: 4, domains: 3 };
+        let demand = Demand { mapping: 3, idle: 4, domains: 3, strict: true };
         Entries::new(demand, profile, &config(profile, true), Extras::default(), 2)
     }
 

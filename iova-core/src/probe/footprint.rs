@@ -44,7 +44,7 @@ impl Footprint {
 pub fn footprint(demand: Demand, profile: Profile) -> Option<Footprint> {
     let cpus = aya::util::nr_cpus().ok()?;
     let object = aya_obj::Object::parse(attach::OBJECT).ok()?;
-    let config = attach::config(profile, true);
+    let config = attach::config(profile, demand.strict);
     let entries = Entries::new(demand, profile, &config, Extras::default(), cpus);
     let bytes = object.maps.iter().map(|(name, map)| {
         let kind = map.map_type().try_into().ok();
@@ -107,7 +107,7 @@ mod tests {
     fn a_large_host() {
         // 300 devices of which 120 have a driver, 256 CPUs.
         let devices = |mapping, idle| {
-            let demand = Demand { mapping, idle, domains: mapping };
+            let demand = Demand { mapping, idle, domains: mapping, strict: true };
             let config = attach::config(Profile::Default, true);
             let entries = Entries::new(demand, Profile::Default, &config, Extras::default(), 256);
             let value = size_of::<DeviceAgg>() as u32;

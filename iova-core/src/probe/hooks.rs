@@ -25,6 +25,8 @@ pub struct Hook {
     pub place: Place,
     /// The least profile that uses it.
     pub from: Profile,
+    /// The highest one.
+    pub to: Profile,
     /// Hooks with the same job share a role; the job is done if one of them attaches.
     pub role: Role,
 }
@@ -36,10 +38,10 @@ pub enum Role {
     Alloc,
     /// Latency of allocations, and what belongs to which.
     AllocEntry,
-    /// SAC attempts.
-    Fast,
     /// Rcache misses, failures, what enters the tree.
     Search,
+    /// Latency of tree searches.
+    SearchEntry,
     /// What leaves the tree.
     Remove,
     /// Reservations made later.
@@ -75,13 +77,18 @@ pub enum Role {
 }
 
 impl Role {
+    /// Whether it is for the latency of frees.
+    pub(super) fn times_frees(self) -> bool {
+        matches!(self, Self::FreeLatency | Self::FreeTwoStepLatency)
+    }
+
     /// The metric that is missing without this role, if its absence costs one.
     pub fn metric(self) -> &'static str {
         match self {
             Self::Alloc => "alloc.count",
             Self::AllocEntry => "alloc.latency_ns",
-            Self::Fast => "alloc.sac_attempts",
             Self::Search => "alloc.slow",
+            Self::SearchEntry => "alloc.search_ns",
             // The snapshot gives the space; the hooks only follow its growth between snapshots.
             Self::Remove | Self::Reserve | Self::DomainGone => "low_space.peak_used_bytes",
             Self::CacheFlush => "cache.flushes",
@@ -117,6 +124,11 @@ impl Hook {
         twin.map_or(self.program, |(twin, _)| twin)
     }
 
+    /// True if this profile uses it.
+    pub fn serves(&self, profile: Profile) -> bool {
+        self.from <= profile && profile <= self.to
+    }
+
     /// True if this is its program, or the twin of it.
     pub(super) fn runs(&self, program: &str) -> bool {
         self.program == program || self.program_for(true) == program
@@ -139,7 +151,12 @@ pub fn misleading(kernel: &Kernel, role: Role) -> Option<&'static str> {
 }
 
 const fn hook(program: &'static str, target: &'static str, place: Place, from: Profile, role: Role) -> Hook {
-    Hook { program, target, place, from, role }
+    Hook { program, target, place, from, to: Profile::Full, role }
+}
+
+/// A hook that only profile `light` uses.
+const fn light(program: &'static str, target: &'static str, place: Place, role: Role) -> Hook {
+    Hook { program, target, place, from: Profile::Light, to: Profile::Light, role }
 }
 
 use Place::{Entry, Exit, Tracepoint};
@@ -151,8 +168,8 @@ pub const HOOKS: &[Hook] = &[
     hook("device_gone", "remove_device_from_group", Tracepoint, Light, Role::DeviceGone),
     hook("alloc_exit", "iommu_dma_alloc_iova", Exit, Light, Role::Alloc),
     hook("alloc_intel_exit", "intel_alloc_iova", Exit, Light, Role::Alloc),
-    hook("alloc_enter", "iommu_dma_alloc_iova", Entry, Light, Role::AllocEntry),
-    hook("alloc_intel_enter", "intel_alloc_iova", Entry, Light, Role::AllocEntry),
+    hook("alloc_enter", "iommu_dma_alloc_iova", Entry, Usual, Role::AllocEntry),
+    hook("alloc_intel_enter", "intel_alloc_iova", Entry, Usual, Role::AllocEntry),
     hook("free_exit", "__iommu_dma_unmap", Exit, Usual, Role::FreeLatency),
     hook("free_intel_exit", "intel_unmap", Exit, Usual, Role::FreeLatency),
     hook("free_two_step_exit", "dma_iova_free", Exit, Usual, Role::FreeTwoStepLatency),
@@ -161,11 +178,11 @@ pub const HOOKS: &[Hook] = &[
     hook("free_two_step_enter", "dma_iova_free", Entry, Light, Role::FreeTwoStep),
     hook("cache_flush_enter", "free_cpu_cached_iovas", Entry, Light, Role::CacheFlush),
     hook("search_exit", "alloc_iova", Exit, Light, Role::Search),
+    light("search_enter", "alloc_iova", Entry, Role::SearchEntry),
     hook("remove_enter", "remove_iova", Entry, Light, Role::Remove),
     hook("remove_old_enter", "private_free_iova", Entry, Light, Role::Remove),
     hook("reserve_exit", "reserve_iova", Exit, Light, Role::Reserve),
     hook("put_domain_enter", "put_iova_domain", Entry, Light, Role::DomainGone),
-    hook("fast_enter", "alloc_iova_fast", Entry, Usual, Role::Fast),
     hook("fq_timer_exit", "fq_flush_timeout", Exit, Usual, Role::FqTimer),
     hook("fq_timer_enter", "fq_flush_timeout", Entry, Usual, Role::FqTimerEntry),
     hook("fault_intel_enter", "dmar_fault", Entry, Light, Role::Fault),

@@ -5,6 +5,7 @@
 
 mod attach;
 mod calls;
+mod constants;
 mod entries;
 mod events;
 mod footprint;
@@ -171,6 +172,8 @@ pub struct Tracer {
     backlog: events::Backlog,
     /// Where some IOMMUs leave the only trace of a fault.
     log: Option<kmsg::Log>,
+    /// Whether attempts below 4 GiB that a cache served are told from other allocations.
+    sac_known: bool,
     symbols: std::sync::Arc<crate::kernel::Symbols>,
 }
 

@@ -11,7 +11,9 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use aya::maps::{Map, MapData, MapError};
 use aya_obj::generated::bpf_map_type;
 use aya_obj::{EbpfSectionKind, Function};
+use iova_common::frames;
 
+use super::constants::Constants;
 use super::entries::Entries;
 use super::hooks::Place;
 use crate::bpf::{self, LoadAttr};
@@ -29,6 +31,9 @@ pub enum ObjectError {
     /// Its parts don't fit together.
     #[error(transparent)]
     Linking(#[from] aya_obj::relocation::EbpfRelocationError),
+    /// The programs want a constant that there is not.
+    #[error("the programs want a constant that this iova does not have ({0:#x})")]
+    Constant(u64),
     /// A map could not be made.
     #[error(transparent)]
     Map(#[from] MapError),
@@ -67,20 +72,19 @@ struct Attached {
 }
 
 impl Object {
-    /// Makes the maps, with other numbers of entries where `entries` has them, and links the programs to them. `globals` are
-    /// the values of constants.
-    pub(super) fn load(
-        bytes: &[u8],
-        globals: [(&str, &[u8]); 2],
-        entries: &Entries,
-    ) -> Result<Self, ObjectError> {
+    /// Makes the maps, with other sizes where `entries` has them, links the programs to them, and writes the constants into the
+    /// programs.
+    pub(super) fn load(bytes: &[u8], constants: &Constants, entries: &Entries) -> Result<Self, ObjectError> {
         let mut object = aya_obj::Object::parse(bytes)?;
-        object.patch_map_data(globals.map(|(name, value)| (name, (value, true))).into())?;
+        object.functions.values_mut().try_for_each(|function| constants.write(&mut function.instructions))?;
         let btf = types(&mut object)?;
         let mut made = Vec::new();
         for (name, mut map) in object.maps.drain() {
             if let Some(entries) = entries.of(&name) {
                 map.set_max_entries(entries);
+            }
+            if name == frames::SECTION {
+                map.set_value_size(entries.frames_bytes());
             }
             let data = make(&name, &mut map, btf.as_ref().map(AsFd::as_fd))?;
             made.push((name, map, data));

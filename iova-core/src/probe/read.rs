@@ -116,7 +116,7 @@ pub(super) fn sample(tracer: &mut Tracer) -> Result<Sample, ProbeError> {
 fn measured(tracer: &Tracer) -> Measured {
     let has = |role| tracer.has(role);
     Measured {
-        sac_attempts: has(Role::Fast),
+        sac_attempts: has(Role::Search) && tracer.sac_known,
         sac_failed: has(Role::Search),
         free_latency: has(Role::FreeLatency),
         map: has(Role::Map) && has(Role::MapEntry),
@@ -186,7 +186,7 @@ fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
     let lost = lost(tracer)?;
     let missed = missed(&tracer.object);
     let weight = tracer.scale.total(&tracer.object);
-    let Config { alloc_sample_mask, free_sample_mask, free_latency, .. } = tracer.config;
+    let Config { alloc_entry, free_sample_mask, free_latency, .. } = tracer.config;
     Ok(Quality {
         recursion_misses: missed.values().sum(),
         missed,
@@ -199,8 +199,8 @@ fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
         faults_from_log: tracer.log.is_some(),
         own_run_ns: weight.run_ns,
         own_run_allocs: weight.allocs,
-        alloc_sampling: alloc_sample_mask + 1,
-        free_sampling: if free_latency == 0 { 0 } else { free_sample_mask + 1 },
+        alloc_sampling: alloc_entry as u32,
+        free_sampling: if free_latency == 0 { 0 } else { free_sample_mask as u32 + 1 },
     })
 }
 

@@ -20,6 +20,9 @@ pub struct Demand {
     pub idle: u32,
     /// IOVA domains of the first.
     pub domains: u32,
+    /// An unmap of one of the first may wait for the IOMMU: its domain is strict, or nothing says that it is lazy (sysfs tells since
+    /// 5.15).
+    pub strict: bool,
 }
 
 /// Slots of the maps, by what they are for.
@@ -41,6 +44,7 @@ impl Demand {
             mapping: count(mapping.len()),
             idle: count(inventory.devices.len() - mapping.len()),
             domains: count(groups.len()),
+            strict: mapping.iter().any(|device| device.domain_type != DomainType::DmaFq),
         }
     }
 
@@ -75,7 +79,7 @@ mod tests {
     const VALUE: u64 = 1392;
 
     fn devices(mapping: u32, idle: u32, cpus: u64) -> u32 {
-        Demand { mapping, idle, domains: mapping }.slots(VALUE * cpus).devices
+        Demand { mapping, idle, domains: mapping, strict: true }.slots(VALUE * cpus).devices
     }
 
     #[test]
@@ -106,7 +110,7 @@ mod tests {
 
     #[test]
     fn several_devices_of_a_group_have_one_domain() {
-        let slots = Demand { mapping: 10, idle: 2, domains: 4 }.slots(VALUE);
+        let slots = Demand { mapping: 10, idle: 2, domains: 4, strict: true }.slots(VALUE);
         assert_eq!(slots, Slots { devices: 10 + 18 + 1, domains: 4 + 18 + 1 });
     }
 
@@ -131,6 +135,6 @@ mod tests {
             device(Some("nvme"), "identity", 6),
         ];
         let inventory = Inventory { devices, ..Inventory::default() };
-        assert_eq!(Demand::of(&inventory), Demand { mapping: 4, idle: 3, domains: 3 });
+        assert_eq!(Demand::of(&inventory), Demand { mapping: 4, idle: 3, domains: 3, strict: true });
     }
 }

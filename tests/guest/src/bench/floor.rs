@@ -11,8 +11,8 @@ use iova_core::probe::hooks::{HOOKS, Place, Role};
 const OBJECT: &str = "/lib/iova/floor.bpf.o";
 
 /// What every 4 KiB pair that is served from the caches passes.
-const PATH: [Role; 7] =
-    [Role::Alloc, Role::AllocEntry, Role::Fast, Role::Free, Role::FreeLatency, Role::Map, Role::MapEntry];
+const PATH: [Role; 6] =
+    [Role::Alloc, Role::AllocEntry, Role::Free, Role::FreeLatency, Role::Map, Role::MapEntry];
 
 /// Attaches an empty program for each program of `profile` on the path; they go when the result is dropped.
 pub(crate) fn attach(profile: &str) -> Result<Ebpf> {
@@ -20,7 +20,7 @@ pub(crate) fn attach(profile: &str) -> Result<Ebpf> {
     let kernel = Kernel::load()?;
     let btf = Btf::from_sys_fs()?;
     let mut ebpf = Ebpf::load_file(OBJECT).with_context(|| format!("cannot load {OBJECT}"))?;
-    for hook in HOOKS.iter().filter(|hook| hook.from <= profile && PATH.contains(&hook.role)) {
+    for hook in HOOKS.iter().filter(|hook| hook.serves(profile) && PATH.contains(&hook.role)) {
         // Programs for functions off the path (scatter lists, coherent memory) have no empty twin.
         let Some(program) = ebpf.program_mut(hook.program).filter(|_| kernel.hookable(hook.target)) else {
             continue;
