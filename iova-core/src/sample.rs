@@ -50,7 +50,8 @@ pub struct AllocCounters {
     pub tree_failed: u64,
     /// Allocations that flushed all CPUs' caches.
     pub cache_flushes: u64,
-    /// Time from entry to return, of the sampled calls.
+    /// Time from entry to return, of the sampled calls; where searches are timed in place of allocations
+    /// ([`Quality::search_sampling`]), time that an allocation spent in tree searches, of those that had any.
     pub latency: Histogram,
 }
 
@@ -133,8 +134,10 @@ pub struct Quality {
     pub own_run_ns: u64,
     /// Allocations while that was measured.
     pub own_run_allocs: u64,
-    /// One allocation in this many is timed.
+    /// One allocation in this many is timed; 0 = none.
     pub alloc_sampling: u32,
+    /// One tree search in this many is timed, in place of allocations; 0 = none.
+    pub search_sampling: u32,
     /// One free in this many is timed; 0 = none.
     pub free_sampling: u32,
 }

@@ -18,7 +18,7 @@ pub(crate) fn cursor(
     let host = HostFigures::new(&inventory, source.sac_control(&inventory));
     // One domain that is too busy now may be read later; kernel memory that can't be read stays so.
     let blind = Some(&snapshot).filter(|snapshot| snapshot.domains.is_empty());
-    let unknown = missing::all(source, profile, &inventory, blind.unwrap_or(&Snapshot::default()));
+    let unknown = missing::all(source, profile, &first.quality, &inventory, blind.unwrap_or(&Snapshot::default()));
     Cursor::new(host, profile.to_string(), inventory, readable(snapshot), unknown, first)
 }
 

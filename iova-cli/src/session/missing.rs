@@ -4,13 +4,14 @@ use super::Source;
 use iova_core::inventory::Inventory;
 use iova_core::model::Unknown;
 use iova_core::probe::Profile;
+use iova_core::sample::Quality;
 use iova_core::snapshot::Snapshot;
 
 /// What the lesser profiles do not measure, and the first that does.
 const LEFT_OUT: &[(&str, Profile)] = &[
-    ("alloc.sac_attempts", Profile::Default),
-    ("free.latency_ns", Profile::Default),
+    ("alloc.latency_ns", Profile::Default),
     ("flush_queue.timer_ns", Profile::Default),
+    ("free.latency_ns", Profile::Full),
     ("map", Profile::Full),
     ("lock", Profile::Full),
     ("slow_calls", Profile::Full),
@@ -20,11 +21,14 @@ const LEFT_OUT: &[(&str, Profile)] = &[
 pub(crate) fn all(
     source: &dyn Source,
     profile: Profile,
+    quality: &Quality,
     inventory: &Inventory,
     end: &Snapshot,
 ) -> Vec<Unknown> {
     let left_out = LEFT_OUT.iter().filter(|(_, from)| profile < *from);
     let mut list: Vec<Unknown> = left_out
+        // Profile default times them where a domain is strict.
+        .filter(|(metric, _)| *metric != "free.latency_ns" || quality.free_sampling == 0)
         .map(|(metric, from)| unknown(metric, format!("measured from --profile {from} on")))
         .collect();
     list.extend(source.unmeasured());

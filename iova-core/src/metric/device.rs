@@ -129,7 +129,8 @@ pub(super) const TABLE: &[&[Metric]] = &[
             Count,
             |d| d.alloc.sac_attempts,
             "SAC attempts: alloc_iova_fast limited to 4 GiB for a device whose own limit is higher.",
-            INSIDE
+            "Searches limited to 4 GiB; for an allocation from a cache, by what the kernel decides it by: the device's flag \
+             pci_32bit_workaround at return (6.5 and later), or that it is a PCI device."
         ),
         metric!(
             Device,
@@ -163,6 +164,14 @@ pub(super) const TABLE: &[&[Metric]] = &[
         "time in iommu_dma_alloc_iova, entry to return.",
         "fentry and fexit of iommu_dma_alloc_iova; one call in quality.alloc_sampling is timed."
     ),
+    latency!(
+        Device,
+        "alloc.search_ns",
+        |d| d.alloc.search_ns,
+        "time that an allocation spent searching the tree, of those that had to.",
+        "fentry and fexit of alloc_iova; profile light only, where alloc.latency_ns is not measured and this is the part of it that \
+         can be long."
+    ),
     &[
         list!(
             Device,
@@ -182,7 +191,9 @@ pub(super) const TABLE: &[&[Metric]] = &[
         "free.latency_ns",
         |d| d.free.latency_ns,
         "time in __iommu_dma_unmap, entry to return: page tables, IOTLB or flush queue, and the allocator.",
-        "fentry and fexit of __iommu_dma_unmap; one call in quality.free_sampling is timed."
+        "fentry and fexit of __iommu_dma_unmap; one call in quality.free_sampling is timed. Profile default has it only on a host with \
+         a strict domain, where an unmap waits for the IOMMU; in a lazy one it does not, and timing it costs more than all else on \
+         that path."
     ),
     &[metric!(
         Device,

@@ -117,8 +117,16 @@ pub(super) const TABLE: &[&[Metric]] = &[
             "quality.alloc_sampling",
             Count,
             |r| r.quality.alloc_sampling,
-            "One allocation in this many is timed; all are counted.",
+            "One allocation in this many is timed (0: none); all are counted.",
             "Set by the profile."
+        ),
+        metric!(
+            Report,
+            "quality.search_sampling",
+            Count,
+            |r| r.quality.search_sampling,
+            "One tree search in this many is timed, in place of allocations (0: none); all are counted.",
+            "Set by the profile: light."
         ),
         metric!(
             Report,

@@ -36,6 +36,9 @@ pub(super) fn figures(model: &Model, end: Option<&Snapshot>) -> Figures {
     let mut domains = domains(model, end);
     let approximate = quality::approximate(model.quality_sum());
     for device in &mut devices {
+        if model.quality_sum().search_sampling > 0 {
+            device.alloc.search_ns = std::mem::take(&mut device.alloc.latency_ns);
+        }
         device.approximate.clone_from(&approximate);
         finish(model, device);
     }
@@ -174,6 +177,7 @@ fn alloc(sum: &AllocCounters) -> Alloc {
         tree_failed: Some(sum.tree_failed),
         high: sum.high,
         latency_ns: Latency::new(Some(&sum.latency)),
+        search_ns: Latency::default(),
         by_order: orders(&sum.by_order, false),
         latency_by_order: Vec::new(),
         large_latency_ns: Latency::default(),

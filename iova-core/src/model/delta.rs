@@ -199,6 +199,7 @@ impl Counters for Quality {
             own_run_allocs: self.own_run_allocs.since(&earlier.own_run_allocs),
             faults_from_log: self.faults_from_log,
             alloc_sampling: self.alloc_sampling,
+            search_sampling: self.search_sampling,
             free_sampling: self.free_sampling,
         }
     }
@@ -218,6 +219,7 @@ impl Counters for Quality {
         self.own_run_allocs.add(&more.own_run_allocs);
         self.faults_from_log = more.faults_from_log;
         self.alloc_sampling = more.alloc_sampling;
+        self.search_sampling = more.search_sampling;
         self.free_sampling = more.free_sampling;
     }
 }

@@ -108,6 +108,8 @@ pub struct Alloc {
     pub high: u64,
     /// Entry to return.
     pub latency_ns: Latency,
+    /// Time in tree searches, of allocations that had any; where these are timed in place of allocations.
+    pub search_ns: Latency,
     /// Allocations per order; orders without any left out.
     pub by_order: Vec<OrderCount>,
     /// Latencies per order, of a watched device; orders without any left out. Not part of the report.

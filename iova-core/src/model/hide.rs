@@ -25,6 +25,7 @@ fn hide_device(metric: &str, device: &mut Device) {
             device.alloc.latency_ns = Latency::default();
             device.map.allocator_share = None;
         }
+        "alloc.search_ns" => device.alloc.search_ns = Latency::default(),
         "alloc.slow" => {
             (device.alloc.slow, device.alloc.tree_failed) = (None, None);
             (device.alloc.slow_ratio, device.cache.hit_ratio) = (None, None);

@@ -32,8 +32,10 @@ pub struct Quality {
     pub no_slot: u64,
     /// Run time of our programs per allocation, ns; `None` unless it was measured and there were allocations.
     pub added_ns_per_alloc: Option<f64>,
-    /// One allocation in this many is timed.
+    /// One allocation in this many is timed; 0 = none.
     pub alloc_sampling: u32,
+    /// One tree search in this many is timed, in place of allocations; 0 = none.
+    pub search_sampling: u32,
     /// One free in this many is timed; 0 = none.
     pub free_sampling: u32,
     /// What the counts above mean for the figures: one sentence each; empty if everything is exact.
@@ -43,6 +45,11 @@ pub struct Quality {
 }
 
 impl Quality {
+    /// False if no probe was attached: then not even the sampling is known.
+    pub fn is_measured(&self) -> bool {
+        self.alloc_sampling > 0 || self.search_sampling > 0
+    }
+
     pub(super) fn new(counts: &sample::Quality, unknown: Vec<Unknown>) -> Self {
         let sample::Quality {
             recursion_misses,
@@ -57,6 +64,7 @@ impl Quality {
             own_run_ns,
             own_run_allocs,
             alloc_sampling,
+            search_sampling,
             free_sampling,
         } = *counts;
         Self {
@@ -69,6 +77,7 @@ impl Quality {
             no_slot,
             added_ns_per_alloc: (own_run_allocs > 0).then(|| own_run_ns as f64 / own_run_allocs as f64),
             alloc_sampling,
+            search_sampling,
             free_sampling,
             notes: notes(counts),
             unknown,

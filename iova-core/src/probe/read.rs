@@ -200,6 +200,7 @@ fn quality(tracer: &Tracer) -> Result<Quality, ProbeError> {
         own_run_ns: weight.run_ns,
         own_run_allocs: weight.allocs,
         alloc_sampling: alloc_entry as u32,
+        search_sampling: u32::from(alloc_entry == 0),
         free_sampling: if free_latency == 0 { 0 } else { free_sample_mask as u32 + 1 },
     })
 }

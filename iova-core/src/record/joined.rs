@@ -56,7 +56,8 @@ fn continued<T: Counters, K: PartialEq>(base: &[T], first: &[T], now: &[T], key:
 fn quality(base: &Quality, first: &Quality, now: &Quality) -> Quality {
     let mut sum = now.since(first);
     sum.add(base);
-    Quality { alloc_sampling: now.alloc_sampling, free_sampling: now.free_sampling, ..sum }
+    let Quality { alloc_sampling, search_sampling, free_sampling, .. } = *now;
+    Quality { alloc_sampling, search_sampling, free_sampling, ..sum }
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ pub(super) fn facts(html: &mut Html, Run { report, story, begun_ns }: Run<'_>) {
 }
 
 fn measured(report: &Report, begun_ns: Option<u64>) -> String {
-    if report.quality.alloc_sampling == 0 {
+    if !report.quality.is_measured() {
         return "nothing: there is nothing to measure".to_owned();
     }
     let since = begun_ns.map(|ns| format!(" from {} UTC", when::utc(ns))).unwrap_or_default();
@@ -121,8 +121,8 @@ fn totals(html: &mut Html, report: &Report) {
 }
 
 pub(super) fn quality(html: &mut Html, report: &Report) {
-    let Quality { alloc_sampling, free_sampling, notes, added_ns_per_alloc, .. } = &report.quality;
-    if *alloc_sampling == 0 {
+    let Quality { alloc_sampling, search_sampling, free_sampling, notes, added_ns_per_alloc, .. } = &report.quality;
+    if !report.quality.is_measured() {
         return;
     }
     let timed = |what: &str, every: u32| match every {
@@ -130,7 +130,11 @@ pub(super) fn quality(html: &mut Html, report: &Report) {
         1 => format!("every {what} was timed"),
         every => format!("one {what} in {every} was timed"),
     };
-    let mut words = vec![timed("allocation", *alloc_sampling), timed("free", *free_sampling)];
+    let allocs = match *search_sampling {
+        0 => timed("allocation", *alloc_sampling),
+        every => timed("tree search", every),
+    };
+    let mut words = vec![allocs, timed("free", *free_sampling)];
     if let Some(ns) = added_ns_per_alloc {
         words.push(format!("iova itself added {} to an allocation", Unit::Nanoseconds.render(Some(*ns))));
     }

@@ -20,7 +20,7 @@ pub(super) fn write(page: &mut Page, report: &Report) {
 }
 
 fn interval(report: &Report) -> Vec<String> {
-    if !measured(&report.quality) {
+    if !report.quality.is_measured() {
         return vec!["nothing was measured: there is nothing to measure".to_owned()];
     }
     let active = report.devices.iter().filter(|device| device.active()).count();
@@ -37,18 +37,15 @@ fn interval(report: &Report) -> Vec<String> {
     ]
 }
 
-/// False if no probe was attached: then not even the sampling is known.
-fn measured(quality: &Quality) -> bool {
-    quality.alloc_sampling > 0
-}
-
 fn quality(page: &mut Page, quality: &Quality, marked: bool) {
-    if !measured(quality) {
+    if !quality.is_measured() {
         return;
     }
-    let sampling = match quality.alloc_sampling {
-        0 | 1 => "every allocation timed".to_owned(),
-        every => format!("one allocation in {every} timed"),
+    let sampling = match (quality.alloc_sampling, quality.search_sampling) {
+        (0, 1) => "every tree search timed, no allocation".to_owned(),
+        (0, every) => format!("one tree search in {every} timed, no allocation"),
+        (1, _) => "every allocation timed".to_owned(),
+        (every, _) => format!("one allocation in {every} timed"),
     };
     let frees = match quality.free_sampling {
         0 => ", no free timed".to_owned(),
