@@ -4,7 +4,7 @@ use super::Source;
 use iova_core::inventory::Inventory;
 use iova_core::model::Unknown;
 use iova_core::probe::Profile;
-use iova_core::sample::Quality;
+use iova_core::sample::Sample;
 use iova_core::snapshot::Snapshot;
 
 /// What the lesser profiles do not measure, and the first that does.
@@ -17,18 +17,31 @@ const LEFT_OUT: &[(&str, Profile)] = &[
     ("slow_calls", Profile::Full),
 ];
 
+/// What a sample says of how it was measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Sampling {
+    /// Frees are timed.
+    frees: bool,
+}
+
+impl Sampling {
+    pub(crate) fn of(sample: &Sample) -> Self {
+        Self { frees: sample.quality.free_sampling > 0 }
+    }
+}
+
 /// Everything that has no value in this measurement.
 pub(crate) fn all(
     source: &dyn Source,
     profile: Profile,
-    quality: &Quality,
+    sampling: Sampling,
     inventory: &Inventory,
     end: &Snapshot,
 ) -> Vec<Unknown> {
     let left_out = LEFT_OUT.iter().filter(|(_, from)| profile < *from);
     let mut list: Vec<Unknown> = left_out
         // Profile default times them where a domain is strict.
-        .filter(|(metric, _)| *metric != "free.latency_ns" || quality.free_sampling == 0)
+        .filter(|(metric, _)| *metric != "free.latency_ns" || !sampling.frees)
         .map(|(metric, from)| unknown(metric, format!("measured from --profile {from} on")))
         .collect();
     list.extend(source.unmeasured());

@@ -2,7 +2,8 @@
 
 use super::child::Child;
 use super::tell::Teller;
-use super::{Plan, Source, Until, missing};
+use super::missing::{self, Sampling};
+use super::{Plan, Source, Until};
 use crate::exit::Stop;
 use crate::signals::{Signals, Wake};
 use iova_core::inventory::{DomainType, Inventory};
@@ -88,6 +89,7 @@ fn observe(
     let start = source.snapshot();
     let start = Some(start).filter(|snapshot| !snapshot.domains.is_empty());
     let first = source.sample()?;
+    let sampling = Sampling::of(&first);
     let mut teller = tell
         .map(|(story, host)| Teller::begin(story, source, plan.profile, host, (&inventory, &start, &first)));
     let mut model = Model::new(inventory.clone(), start, first);
@@ -115,7 +117,7 @@ fn observe(
     }
     last.into_iter().for_each(|last| model.feed(last));
     model.learn(now);
-    for unknown in missing::all(source, plan.profile, &inventory, &end) {
+    for unknown in missing::all(source, plan.profile, sampling, &inventory, &end) {
         model.unknown(unknown.metric, unknown.why);
     }
     let readable: Option<&Snapshot> = Some(&end).filter(|snapshot| !snapshot.domains.is_empty());

@@ -1,6 +1,7 @@
 //! Goes along with a measurement, for a report that shows how its figures came.
 
-use super::{Source, missing};
+use super::Source;
+use super::missing::{self, Sampling};
 use iova_core::inventory::Inventory;
 use iova_core::model::story::Story;
 use iova_core::model::{Cursor, HostFigures};
@@ -31,7 +32,7 @@ impl<'a> Teller<'a> {
         (inventory, start, first): (&Inventory, &Option<Snapshot>, &Sample),
     ) -> Self {
         let nothing = Snapshot::default();
-        let unknown = missing::all(source, profile, inventory, start.as_ref().unwrap_or(&nothing));
+        let unknown = missing::all(source, profile, Sampling::of(first), inventory, start.as_ref().unwrap_or(&nothing));
         let profile = profile.to_string();
         let cursor = Cursor::new(host, profile, inventory.clone(), start.clone(), unknown, first.clone());
         Self { story, cursor, next_look: Instant::now() + REST_LEAST }

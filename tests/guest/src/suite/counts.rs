@@ -58,7 +58,7 @@ fn exact(profile: &str, text: &str) -> Result<Outcome> {
 fn crowded() -> Result<Outcome> {
     let load = Load::new(EDU)?;
     let (report, truth) = watched(&load, "default", CROWDED)?;
-    agree(&report, "default", &truth)
+    agree(&report, &truth)
 }
 
 /// The kernel does skip programs, says so, and every figure that is too low for it is marked and bounded.
@@ -66,7 +66,7 @@ fn skipped() -> Result<Outcome> {
     let load = Load::new(EDU)?;
     for _ in 0..ATTEMPTS {
         let (report, truth) = watched(&load, "default", CROWDED)?;
-        if let Outcome::Skipped(lower) = agree(&report, "default", &truth)? {
+        if let Outcome::Skipped(lower) = agree(&report, &truth)? {
             println!("# {lower}");
         }
         let runs = report.skipped()?;
@@ -94,7 +94,7 @@ fn repeated(
     for _ in 0..ATTEMPTS {
         let (report, truth) = watched(load, profile, text)?;
         expected(&truth)?;
-        outcome = agree(&report, profile, &truth)?;
+        outcome = agree(&report, &truth)?;
         if matches!(outcome, Outcome::Passed) {
             break;
         }
@@ -144,15 +144,11 @@ struct Figure {
     truth: u64,
 }
 
-fn agree(report: &Report, profile: &str, truth: &Answer) -> Result<Outcome> {
+fn agree(report: &Report, truth: &Answer) -> Result<Outcome> {
     let device = report.device(EDU)?;
     let missing = may_miss(report)?;
     let (mut wrong, mut lower) = (Vec::new(), Vec::new());
     for Figure { name, reported, truth } in figures(report, truth)? {
-        if profile == "light" && name == "alloc.sac_attempts" {
-            unknown_with_reason(report, name, reported)?;
-            continue;
-        }
         let reported = reported.with_context(|| format!("{name} is null"))?;
         let least = if marked(device, name) { truth.saturating_sub(missing) } else { truth };
         let list = if (least..=truth).contains(&reported) { &mut lower } else { &mut wrong };
@@ -208,10 +204,4 @@ fn figures(report: &Report, truth: &Answer) -> Result<Vec<Figure>> {
         figures.push(("free.bytes", truth.get("bytes")?));
     }
     figures.into_iter().map(figure).collect()
-}
-
-fn unknown_with_reason(report: &Report, name: &str, reported: Option<u64>) -> Result<()> {
-    ensure!(reported.is_none(), "{name} is {reported:?} in profile light, which does not count it");
-    ensure!(report.why_unknown(name)?.is_some(), "{name} is null, and the report does not say why");
-    Ok(())
 }
