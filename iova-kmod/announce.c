@@ -10,6 +10,7 @@
 #include <linux/audit.h>
 #include <linux/kobject.h>
 #include <linux/pci.h>
+#include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 
@@ -17,6 +18,11 @@
 
 #define IOVP_NOTES	256
 #define IOVP_POLICY	16	/* the longest policy, with its end */
+/*
+ * In the log, but on no console: a serial one that nobody reads keeps its CPU
+ * for 10 ms a character with interrupts off, and the timers of leases with it.
+ */
+#define IOVP_LEVEL	KERN_DEBUG
 #define IOVP_WHO	64	/* the longest way to say who it was */
 
 /**
@@ -47,17 +53,19 @@ static struct workqueue_struct *iovp_announce_wq;
 
 static void iovp_log(const struct iovp_note *note, const char *from, const char *to)
 {
+	static DEFINE_RATELIMIT_STATE(refusals, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
 	const struct iova_policy_record *r = &note->record;
 	struct device *dev = iovp_device(note->d);
 	char by[IOVP_WHO];
 
 	iovp_print_who(by, sizeof(by), &note->who);
-	if (r->refusal)
-		dev_notice_ratelimited(dev, "iova_policy: %s refused: %s (%s)\n",
-				       to, iovp_refusal_name(r->refusal), by);
-	else
-		dev_notice(dev, "iova_policy: %s -> %s: %s (%s)\n", from, to,
-			   iovp_cause_name(r->cause), by);
+	if (!r->refusal)
+		dev_printk(IOVP_LEVEL, dev, "iova_policy: %s -> %s: %s (%s)\n",
+			   from, to, iovp_cause_name(r->cause), by);
+	else if (__ratelimit(&refusals))
+		dev_printk(IOVP_LEVEL, dev, "iova_policy: %s refused: %s (%s)\n",
+			   to, iovp_refusal_name(r->refusal), by);
 }
 
 static void iovp_audit(const struct iovp_note *note, const char *from, const char *to)
@@ -65,6 +73,9 @@ static void iovp_audit(const struct iovp_note *note, const char *from, const cha
 	const struct iova_policy_record *r = &note->record;
 	char comm[TASK_COMM_LEN];
 
+	/* Without a daemon, a record would be printed on the console. */
+	if (audit_enabled == AUDIT_OFF)
+		return;
 	iovp_comm(comm, &note->who);
 	audit_log(NULL, GFP_KERNEL, AUDIT_KERNEL_OTHER,
 		  "op=iova_policy dev=%s old=%s new=%s cause=%s reason=%s pid=%u uid=%u auid=%u comm=\"%s\" res=%u",

@@ -19,17 +19,13 @@ const TICK: Duration = Duration::from_millis(500);
 /// After a fault that names a device, for others.
 const AFTER: Duration = Duration::from_secs(3);
 
-/// The unit that resumes a trial, and ends with it what it has begun.
-const UNIT: &str = "iova-boot-trial.service";
-
-/// Lets the machine work, in a unit of its own if `in_unit`, and looks at it.
-pub(super) fn judge(look: &Look, plan: &mut Plan, in_unit: bool) -> Result<RoundOutcome, Stop> {
+/// Lets the machine work, and looks at it.
+pub(super) fn judge(look: &Look, plan: &mut Plan) -> Result<RoundOutcome, Stop> {
     let signals = Signals::block_for_trial().map_err(|error| Stop::internal(format!("signals: {error}")))?;
     let mut log = Reader::open(&look.root).map_err(|error| {
         Stop::unusable(format!("/dev/kmsg can't be read ({error}), so faults are not seen: run it as root"))
     })?;
-    let command = if in_unit { with_all_rights(&plan.command) } else { plan.command.clone() };
-    let failure = watch(look, plan, command, &signals, &mut log)?;
+    let failure = watch(look, plan, &signals, &mut log)?;
     let log = log.log();
     let missed: Vec<LeftOut> = chosen(plan).into_iter().filter_map(|bdf| missed(look, plan, bdf)).collect();
     let outcome = conclude(look, plan, log, failure, &missed);
@@ -46,16 +42,10 @@ fn chosen(plan: &mut Plan) -> Vec<Bdf> {
 }
 
 /// The command to its end, or the time. Why it failed, if it did.
-fn watch(
-    look: &Look,
-    plan: &mut Plan,
-    command: Vec<String>,
-    signals: &Signals,
-    log: &mut Reader,
-) -> Result<Option<String>, Stop> {
+fn watch(look: &Look, plan: &mut Plan, signals: &Signals, log: &mut Reader) -> Result<Option<String>, Stop> {
     let length = Duration::from_millis(plan.watch_ms);
-    let work = (!command.is_empty())
-        .then(|| Workload::new(Work::Command(command), &look.root, "", 0).start(length, 0));
+    let work = (!plan.command.is_empty())
+        .then(|| Workload::new(Work::Command(plan.command.clone()), &look.root, "", 0).start(length, 0));
     let mut job = match work.transpose() {
         Ok(job) => job,
         Err(why) => return Ok(Some(why)),
@@ -82,17 +72,6 @@ fn watch(
             return Ok(None);
         }
     }
-}
-
-/// The command in a unit that lacks nothing: a right that it lacked would look like a device that fails. systemd-run ends as the
-/// command does.
-fn with_all_rights(command: &[String]) -> Vec<String> {
-    if command.is_empty() {
-        return Vec::new();
-    }
-    let bound = format!("--property=BindsTo={UNIT}");
-    let run = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", &bound, "--"];
-    run.into_iter().map(str::to_owned).chain(command.iter().cloned()).collect()
 }
 
 fn is_named(look: &Look, plan: &mut Plan, log: &Log) -> bool {

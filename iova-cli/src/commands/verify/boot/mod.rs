@@ -85,7 +85,7 @@ fn go_on(look: &Look, mut plan: Plan, args: &VerifyArgs, term: Term) -> Result<E
         Place::Missed => set(&mut plan, RoundOutcome::Lost),
         Place::Here => {
             plan.is_up(&look.dir, &look.root).map_err(Stop::unusable)?;
-            let outcome = judge::judge(look, &mut plan, args.systemd_run)?;
+            let outcome = judge::judge(look, &mut plan)?;
             set(&mut plan, outcome);
         }
     }

@@ -84,8 +84,10 @@ pub(crate) const LIFE: &[(&str, Test)] = &[
 pub(crate) const PROMISE: &[(&str, Test)] = &[("policy_promise.leases_end_on_time", promise::on_time)];
 
 /// The same while others hold everything up that can be held up.
-pub(crate) const PRESSED: &[(&str, Test)] =
-    &[("policy_promise.leases_end_on_time_under_pressure", promise::on_time_under_pressure)];
+pub(crate) const PRESSED: &[(&str, Test)] = &[
+    ("policy_promise.leases_end_on_time_with_a_full_console", promise::on_time_with_a_full_console),
+    ("policy_promise.leases_end_on_time_under_pressure", promise::on_time_under_pressure),
+];
 
 /// For a guest whose devices begin in identity domains.
 pub(crate) const PASSTHROUGH: &[(&str, Test)] =

@@ -2,9 +2,7 @@
 //! that is on trial.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
-use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -14,11 +12,15 @@ use super::device::{NVME, PATIENCE};
 use super::uevent::Listener;
 use super::{audit, disk};
 
-/// A serial console whose other end nobody reads; the lab gives it to the guest that counts instructions.
-const UNREAD: &str = "/dev/ttyS2";
+/// The lab gives it to the guest that counts instructions.
+const UNREAD: &str = "ttyS2";
 const LEVELS: &str = "/proc/sys/kernel/printk";
-/// Consoles then get notices, too.
 const ALL_BUT_DEBUG: &str = "7";
+const EMERGENCIES: &str = "1";
+/// A line with the level of a notice.
+const NOTICE: &str = "<5>filling the console\n";
+/// A line takes longer only where nobody reads.
+const FULL: Duration = Duration::from_millis(50);
 
 /// More events than the smallest buffer of a socket takes.
 const EVENTS: u32 = 64;
@@ -31,18 +33,20 @@ const IO_TIMEOUT: &str = "/sys/block/nvme0n1/queue/io_timeout";
 const NEVER: &str = "3600000";
 const THREADS: usize = 4;
 
-/// All of it, until this is dropped.
+/// All of it but the console, until this is dropped.
 pub(super) struct Pressure {
     disk: Disk,
+    _printed: Printed,
     _udev: Listener,
-    _console: Console,
     _audit: audit::Pressure,
 }
 
 impl Pressure {
     pub(super) fn start() -> Result<Self> {
-        let (audit, console, udev) = (audit::Pressure::start()?, Console::fill()?, stopped_udev()?);
-        Ok(Self { disk: Disk::silence()?, _udev: udev, _console: console, _audit: audit })
+        // The kernel says on consoles that it loses audit records.
+        let printed = Printed::set(EMERGENCIES)?;
+        let (audit, udev) = (audit::Pressure::start()?, stopped_udev()?);
+        Ok(Self { disk: Disk::silence()?, _printed: printed, _udev: udev, _audit: audit })
     }
 
     /// Requests that the disk has answered.
@@ -67,41 +71,45 @@ fn stopped_udev() -> Result<Listener> {
     Ok(listener)
 }
 
-/// Printing to it takes 10 ms for each character or for each filling of its FIFO, with interrupts off (`wait_for_lsr()`,
-/// drivers/tty/serial/8250/8250_port.c, 6.12).
-struct Console {
-    tty: File,
-    levels: String,
-}
+/// A console whose other end nobody reads: each character that is printed there takes 10 ms, with interrupts off
+/// (`wait_for_lsr()`, drivers/tty/serial/8250/8250_port.c, 6.12), so that nothing else happens on that CPU.
+///
+/// Not beside a full audit log, of which the kernel tells there.
+pub(super) struct Console(#[expect(dead_code, reason = "kept until it is dropped")] Printed);
 
 impl Console {
-    fn fill() -> Result<Self> {
-        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-        let tty = File::options().write(true).custom_flags(flags).open(UNREAD);
-        let mut tty = tty.with_context(|| format!("opening {UNREAD}"))?;
+    /// Fills it, and has the kernel print all that it prints without the boot option `quiet`.
+    pub(super) fn fill() -> Result<Self> {
+        let consoles = fs::read_to_string("/proc/consoles")?;
+        ensure!(consoles.contains(UNREAD), "{UNREAD} is no console: {consoles}");
+        let console = Self(Printed::set(ALL_BUT_DEBUG)?);
         let start = Instant::now();
-        let mut last = Instant::now();
-        // A moment without room may be one in which the UART is being emptied.
-        while last.elapsed() < Duration::from_secs(2) {
-            match tty.write(&[b'x'; 64]) {
-                Ok(_) => last = Instant::now(),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
-                Err(error) => return Err(error).context(UNREAD),
+        loop {
+            let line = Instant::now();
+            fs::write("/dev/kmsg", NOTICE)?;
+            if line.elapsed() > FULL {
+                println!("# a line on {UNREAD} takes {:?}", line.elapsed());
+                return Ok(console);
             }
             ensure!(start.elapsed() < PATIENCE, "{UNREAD} takes everything");
         }
-        let levels = fs::read_to_string(LEVELS)?;
-        fs::write(LEVELS, ALL_BUT_DEBUG)?;
-        Ok(Self { tty, levels })
     }
 }
 
-impl Drop for Console {
+/// What of the kernel's log is printed on consoles, until this is dropped.
+struct Printed(String);
+
+impl Printed {
+    fn set(level: &str) -> Result<Self> {
+        let before = fs::read_to_string(LEVELS)?;
+        fs::write(LEVELS, level)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Printed {
     fn drop(&mut self) {
-        let _ = fs::write(LEVELS, &self.levels);
-        // Else the last close waits for what nobody reads.
-        // SAFETY: the descriptor is open.
-        unsafe { libc::tcflush(self.tty.as_raw_fd(), libc::TCOFLUSH) };
+        let _ = fs::write(LEVELS, &self.0);
     }
 }
 

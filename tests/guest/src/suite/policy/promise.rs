@@ -9,7 +9,7 @@ use iova_common::policy::{cause, lease_state};
 
 use super::device::{self, Device, EDU, NVME, PATIENCE};
 use super::lease::{Control, records_of};
-use super::pressure::Pressure;
+use super::pressure::{Console, Pressure};
 use crate::Outcome;
 use crate::load::Load;
 
@@ -64,15 +64,33 @@ pub(super) fn on_time() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The same with an audit log that takes nothing and 250 processes that want to write to it, a console that nobody reads,
-/// a udev that was stopped, and a disk that answers nothing: the device of the leases.
+/// The same with an audit log that takes nothing and 250 processes that want to write to it, a udev that was stopped, and a
+/// disk that answers nothing: the device of the leases.
 pub(super) fn on_time_under_pressure() -> Result<Outcome> {
     device::module()?;
     let pressure = Pressure::start()?;
     let answered = pressure.answered();
-    let mut all = (0..MANY).map(|_| late(NVME, LENGTHS[0])).collect::<Result<Vec<_>>>()?;
+    let all = many()?;
     ensure!(pressure.answered() <= answered + 1, "the disk went on answering");
     pressure.end()?;
+    judge(all)
+}
+
+/// The same with a console that nobody reads.
+pub(super) fn on_time_with_a_full_console() -> Result<Outcome> {
+    device::module()?;
+    let console = Console::fill()?;
+    let all = many()?;
+    drop(console);
+    judge(all)
+}
+
+/// How late each of many leases ended.
+fn many() -> Result<Vec<Duration>> {
+    (0..MANY).map(|_| late(NVME, LENGTHS[0])).collect()
+}
+
+fn judge(mut all: Vec<Duration>) -> Result<Outcome> {
     all.sort_unstable();
     let (median, worst) = (all[all.len() / 2], all[all.len() - 1]);
     println!("# {MANY} leases of {} ms ended {median:?} late (median), at most {worst:?}", LENGTHS[0]);
