@@ -5,11 +5,11 @@ use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::macros::{btf_tracepoint, fentry};
 use aya_ebpf::programs::{BtfTracePointContext, FEntryContext};
 use iova_common::event::Kind;
-use iova_common::offsets::ABSENT;
+
 
 use crate::device;
 use crate::event::{self, Facts};
-use crate::kernel::{arg, arg_ptr, offset};
+use crate::kernel::{ABSENT, arg, arg_ptr, offset};
 
 /// Fault status register (Intel VT-d specification, 11.4.9.1 of revision 4.1): bit 1 = a record is pending, bits 15:8 =
 /// index of the first one.

@@ -11,9 +11,9 @@ use crate::asm::add;
 use crate::domain;
 use crate::frame;
 use crate::hist;
-use crate::kernel::{Ptr, arg_ptr, offset};
+use crate::kernel::{ABSENT, Ptr, arg_ptr, offset};
 use crate::maps::{FQ_TIMERS, WAITS};
-use iova_common::offsets::ABSENT;
+
 
 /// `free_cpu_cached_iovas(unsigned int cpu, struct iova_domain *iovad)`, drivers/iommu/iova.c: called once per online
 /// CPU when `alloc_iova_fast` flushes the caches and searches again.

@@ -233,7 +233,7 @@ pub fn claim<T>(ctx: *const T, iovad: impl FnOnce() -> u64) -> *mut Frame {
         return core::ptr::null_mut();
     }
     let (iovad, ways) = (iovad(), unsafe { &raw mut (*frames).alloc }.cast::<Frame>());
-    let (mut found, mut others) = (core::ptr::null_mut(), 0);
+    let (mut found, mut others) = (core::ptr::null_mut::<Frame>(), 0);
     for way in [3, 2, 1, 0] {
         let frame = unsafe { ways.add(way) };
         let tag = unsafe { core::ptr::read_volatile(&raw const (*frame).timer.tag) };

@@ -24,7 +24,7 @@ pub(super) fn ring_bytes(sampling: Option<NonZeroU32>) -> u32 {
 
 /// What came since the last time; `None` where nobody wanted any.
 pub(super) fn take(tracer: &mut Tracer) -> Result<Option<Calls>, ProbeError> {
-    let sampling = tracer.config.call_sampling;
+    let sampling = tracer.config.call_sampling as u32;
     if sampling == 0 {
         return Ok(None);
     }

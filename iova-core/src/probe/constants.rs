@@ -68,7 +68,13 @@ mod tests {
     use super::*;
 
     fn load(constant: u64) -> [bpf_insn; 2] {
-        let slot = |code, imm: u64| bpf_insn { code, imm: imm as u32 as i32, ..bpf_insn::default() };
+        let slot = |code, imm: u64| bpf_insn {
+            code,
+            _bitfield_align_1: [],
+            _bitfield_1: bpf_insn::new_bitfield_1(0, 0),
+            off: 0,
+            imm: imm as u32 as i32,
+        };
         [slot(LOAD_64, constant), slot(0, constant >> 32)]
     }
 
