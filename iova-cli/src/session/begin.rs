@@ -1,7 +1,7 @@
 //! Where going along with a source begins, be it the running kernel or a recording.
 
-use super::missing::{self, Sampling};
 use super::Source;
+use super::missing::{self, Sampling};
 use iova_core::inventory::Inventory;
 use iova_core::model::{Cursor, HostFigures};
 use iova_core::probe::Profile;
@@ -19,7 +19,13 @@ pub(crate) fn cursor(
     let host = HostFigures::new(&inventory, source.sac_control(&inventory));
     // One domain that is too busy now may be read later; kernel memory that can't be read stays so.
     let blind = Some(&snapshot).filter(|snapshot| snapshot.domains.is_empty());
-    let unknown = missing::all(source, profile, Sampling::of(&first), &inventory, blind.unwrap_or(&Snapshot::default()));
+    let unknown = missing::all(
+        source,
+        profile,
+        Sampling::of(&first),
+        &inventory,
+        blind.unwrap_or(&Snapshot::default()),
+    );
     Cursor::new(host, profile.to_string(), inventory, readable(snapshot), unknown, first)
 }
 

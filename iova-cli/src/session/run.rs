@@ -1,8 +1,8 @@
 //! The measurement itself.
 
 use super::child::Child;
-use super::tell::Teller;
 use super::missing::{self, Sampling};
+use super::tell::Teller;
 use super::{Plan, Source, Until};
 use crate::exit::Stop;
 use crate::signals::{Signals, Wake};

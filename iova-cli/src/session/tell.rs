@@ -32,7 +32,8 @@ impl<'a> Teller<'a> {
         (inventory, start, first): (&Inventory, &Option<Snapshot>, &Sample),
     ) -> Self {
         let nothing = Snapshot::default();
-        let unknown = missing::all(source, profile, Sampling::of(first), inventory, start.as_ref().unwrap_or(&nothing));
+        let unknown =
+            missing::all(source, profile, Sampling::of(first), inventory, start.as_ref().unwrap_or(&nothing));
         let profile = profile.to_string();
         let cursor = Cursor::new(host, profile, inventory.clone(), start.clone(), unknown, first.clone());
         Self { story, cursor, next_look: Instant::now() + REST_LEAST }

@@ -12,7 +12,7 @@ const DAC_RISK: &str = "Devices that drop high address bits fail then, with IOMM
 /// Without the per-device flag, every allocation searches the low space again, however often it was in vain.
 pub(super) fn cliff(report: &Report, device: &Device) -> Option<Finding> {
     let failed = device.alloc.sac_failed?;
-    // Where attempts are not counted (profile light): a device that has any makes one per allocation.
+    // Where attempts are not counted (recordings of profile light by older versions): a device that has any makes one per allocation.
     let attempts = device.alloc.sac_attempts.unwrap_or(device.alloc.count);
     let control = report.host.sac_control;
     if failed == 0 || control.falls_back_for_good() || control == SacControl::Unknown || is_meant(device) {

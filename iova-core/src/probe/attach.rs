@@ -1,9 +1,9 @@
 //! Loading and attaching.
 
-use std::collections::BTreeMap;
 use aya::include_bytes_aligned;
 use aya::maps::{Map, MapData, MapError, Queue};
 use iova_common::config::{Config, sac};
+use std::collections::BTreeMap;
 
 use super::constants::Constants;
 use super::entries::{Entries, frame_cpus};
@@ -48,7 +48,8 @@ pub(super) fn attach(
     let mut object = Object::load(OBJECT, &constants, &entries).map_err(load_error)?;
     give_out(&mut object, "FREE_SLOTS", 1..slots.devices)?;
     give_out(&mut object, "FREE_DOMAIN_SLOTS", 0..slots.domains)?;
-    let (roles, mut skipped) = attach_all(&mut object, kernel, profile, extras.calls.is_some(), config.free_latency != 0)?;
+    let (roles, mut skipped) =
+        attach_all(&mut object, kernel, profile, extras.calls.is_some(), config.free_latency != 0)?;
     object.complete();
     let log = fault_log(kernel, &mut skipped);
     // What loading took is not needed again, and a screen may stay for days.
@@ -197,7 +198,8 @@ fn attach_all(
 ) -> Result<Attached, ProbeError> {
     let mut roles = BTreeMap::new();
     let mut failed: Vec<(Role, Skipped)> = Vec::new();
-    for hook in HOOKS.iter().filter(|hook| hook.serves(profile) && (frees_timed || !hook.role.times_frees())) {
+    for hook in HOOKS.iter().filter(|hook| hook.serves(profile) && (frees_timed || !hook.role.times_frees()))
+    {
         let why = if let Some(why) = misleading(kernel, hook.role) {
             why.to_owned()
         } else if exists(kernel, hook) {

@@ -79,7 +79,9 @@ mod tests {
     }
 
     fn written(code: &[bpf_insn]) -> Vec<u64> {
-        code.chunks(2).map(|pair| u64::from(pair[1].imm as u32) << 32 | u64::from(pair[0].imm as u32)).collect()
+        code.chunks(2)
+            .map(|pair| u64::from(pair[1].imm as u32) << 32 | u64::from(pair[0].imm as u32))
+            .collect()
     }
 
     #[test]

@@ -121,7 +121,8 @@ fn totals(html: &mut Html, report: &Report) {
 }
 
 pub(super) fn quality(html: &mut Html, report: &Report) {
-    let Quality { alloc_sampling, search_sampling, free_sampling, notes, added_ns_per_alloc, .. } = &report.quality;
+    let Quality { alloc_sampling, search_sampling, free_sampling, notes, added_ns_per_alloc, .. } =
+        &report.quality;
     if !report.quality.is_measured() {
         return;
     }

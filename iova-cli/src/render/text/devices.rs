@@ -16,11 +16,22 @@ struct Shown {
 }
 
 /// Metrics of the table. What does not fit is in the detail section of the device.
-const SHOWN: &[Shown] = &[
-    Shown { title: "allocs/s", metric: "alloc.per_second", priority: 9 },
+fn shown(searches: bool) -> impl Iterator<Item = &'static Shown> {
+    [RATE, if searches { SEARCHES } else { LATENCIES }, REST].into_iter().flatten()
+}
+
+const RATE: &[Shown] = &[Shown { title: "allocs/s", metric: "alloc.per_second", priority: 9 }];
+const LATENCIES: &[Shown] = &[
     Shown { title: "p50", metric: "alloc.latency_ns.p50", priority: 8 },
     Shown { title: "p99", metric: "alloc.latency_ns.p99", priority: 9 },
     Shown { title: "max", metric: "alloc.latency_ns.max", priority: 6 },
+];
+/// Where tree searches are timed in place of allocations.
+const SEARCHES: &[Shown] = &[
+    Shown { title: "search p50", metric: "alloc.search_ns.p50", priority: 6 },
+    Shown { title: "search p99", metric: "alloc.search_ns.p99", priority: 9 },
+];
+const REST: &[Shown] = &[
     Shown { title: "slow", metric: "alloc.slow_ratio", priority: 8 },
     Shown { title: "high", metric: "policy.effective_high_ratio", priority: 7 },
     Shown { title: "SACfail", metric: "alloc.sac_failed", priority: 7 },
@@ -32,7 +43,7 @@ pub(super) fn write(page: &mut Page, report: &Report) {
     let (active, idle): (Vec<&Device>, Vec<&Device>) =
         report.devices.iter().partition(|device| device.active());
     if !active.is_empty() {
-        let hidden = table(&active).write(page);
+        let hidden = table(&active, report.quality.search_sampling > 0).write(page);
         legend(page, &hidden);
     }
     let passes = |device: &&Device| device.domain_type == Some(DomainType::Identity);
@@ -65,21 +76,21 @@ fn legend(page: &mut Page, hidden: &[&str]) {
     page.wrapped(Style::Dim, "", &text);
 }
 
-fn table(devices: &[&Device]) -> Table {
+fn table(devices: &[&Device], searches: bool) -> Table {
     let column = |title, align, priority, min| Column { title, align, priority, min };
     let mut columns =
         vec![column("device", Align::Left, 10, None), column("used as", Align::Left, 10, Some(7))];
-    columns.extend(SHOWN.iter().map(|shown| column(shown.title, Align::Right, shown.priority, None)));
+    columns.extend(shown(searches).map(|shown| column(shown.title, Align::Right, shown.priority, None)));
     columns.push(column("policy", Align::Left, 5, None));
-    Table { columns, rows: devices.iter().map(|device| row(device)).collect() }
+    Table { columns, rows: devices.iter().map(|device| row(device, searches)).collect() }
 }
 
-fn row(device: &Device) -> Vec<Cell> {
+fn row(device: &Device, searches: bool) -> Vec<Cell> {
     let mut cells = vec![
         Cell { text: short(&device.bdf).to_owned(), style: Style::Strong },
         Cell::plain(used_as(device)),
     ];
-    cells.extend(SHOWN.iter().map(|shown| Cell::plain(value(device, shown.metric))));
+    cells.extend(shown(searches).map(|shown| Cell::plain(value(device, shown.metric))));
     cells.push(Cell::plain(device.policy.configured.unwrap_or("-")));
     cells
 }
