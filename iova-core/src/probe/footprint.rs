@@ -4,6 +4,7 @@ use std::mem::size_of;
 
 use aya_obj::generated::bpf_map_type;
 use iova_common::agg::DeviceAgg;
+use iova_common::frames;
 
 use super::entries::Entries;
 use super::object::ring_bytes;
@@ -48,8 +49,9 @@ pub fn footprint(demand: Demand, profile: Profile) -> Option<Footprint> {
     let entries = Entries::new(demand, profile, &config, Extras::default(), cpus);
     let bytes = object.maps.iter().map(|(name, map)| {
         let kind = map.map_type().try_into().ok();
-        let entries = entries.of(name).unwrap_or(map.max_entries());
-        kind.map_or(0, |kind| map_bytes(kind, map.key_size(), map.value_size(), entries, cpus))
+        let value = if name == frames::SECTION { entries.frames_bytes() } else { map.value_size() };
+        let count = entries.of(name).unwrap_or(map.max_entries());
+        kind.map_or(0, |kind| map_bytes(kind, map.key_size(), value, count, cpus))
     });
     let value_bytes = aligned(size_of::<DeviceAgg>() as u32);
     Some(Footprint { slots: entries.slots.devices, value_bytes, cpus, bytes: bytes.sum() })
