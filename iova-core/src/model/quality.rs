@@ -118,6 +118,11 @@ pub(super) fn approximate(counts: &sample::Quality) -> Vec<&'static str> {
         prefixes.extend(touched("alloc.latency_ns"));
         prefixes.extend(["free.latency_ns", "map.latency_ns"]);
     }
+    // There notes of searches wait for their allocation, and some of these may have had none.
+    if counts.search_sampling > 0 && counts.inner_unowned > 0 {
+        prefixes.extend(touched("alloc.latency_ns"));
+        prefixes.push("alloc.search_ns");
+    }
     if counts.faults_from_log || counts.faults_limited + counts.events_lost > 0 {
         prefixes.push("faults");
     }
