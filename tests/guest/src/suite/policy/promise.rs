@@ -76,7 +76,7 @@ pub(super) fn on_time_under_pressure() -> Result<Outcome> {
     judge(all)
 }
 
-/// The same with a console that nobody reads.
+/// The same with a serial console without a reader.
 pub(super) fn on_time_with_a_full_console() -> Result<Outcome> {
     device::module()?;
     let console = Console::fill()?;
