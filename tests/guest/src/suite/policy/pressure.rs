@@ -96,7 +96,7 @@ impl Console {
     }
 }
 
-/// What of the kernel's log is printed on consoles, until this is dropped.
+/// The console log level (`/proc/sys/kernel/printk`), until this is dropped.
 struct Printed(String);
 
 impl Printed {
