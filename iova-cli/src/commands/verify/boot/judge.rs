@@ -21,11 +21,9 @@ const AFTER: Duration = Duration::from_secs(3);
 
 /// Lets the machine work, and looks at it.
 pub(super) fn judge(look: &Look, plan: &mut Plan) -> Result<RoundOutcome, Stop> {
-    let signals = Signals::block_for_trial().map_err(|error| Stop::internal(format!("signals: {error}")))?;
-    let mut log = Reader::open(&look.root).map_err(|error| {
-        Stop::unusable(format!("/dev/kmsg can't be read ({error}), so faults are not seen: run it as root"))
-    })?;
-    let failure = watch(look, plan, &signals, &mut log)?;
+    let mut log = open_log(look)?;
+    let length = Duration::from_millis(plan.watch_ms);
+    let failure = watch(look, plan, length, &mut log)?;
     let log = log.log();
     let missed: Vec<LeftOut> = chosen(plan).into_iter().filter_map(|bdf| missed(look, plan, bdf)).collect();
     let outcome = conclude(look, plan, log, failure, &missed);
@@ -37,13 +35,33 @@ pub(super) fn judge(look: &Look, plan: &mut Plan) -> Result<RoundOutcome, Stop> 
     Ok(outcome)
 }
 
+/// Why the command fails with nothing on trial, if it does: then its failure in a trial says nothing of a device, and halving would end
+/// at an innocent one. It runs once.
+pub(super) fn rehearse(look: &Look, plan: &mut Plan) -> Result<Option<String>, Stop> {
+    if plan.command.is_empty() {
+        return Ok(None);
+    }
+    watch(look, plan, Duration::ZERO, &mut open_log(look)?)
+}
+
+fn open_log(look: &Look) -> Result<Reader, Stop> {
+    Reader::open(&look.root).map_err(|error| {
+        Stop::unusable(format!("/dev/kmsg can't be read ({error}), so faults are not seen: run it as root"))
+    })
+}
+
 fn chosen(plan: &mut Plan) -> Vec<Bdf> {
     plan.open_round().map(|round| round.chosen.clone()).unwrap_or_default()
 }
 
 /// The command to its end, or the time. Why it failed, if it did.
-fn watch(look: &Look, plan: &mut Plan, signals: &Signals, log: &mut Reader) -> Result<Option<String>, Stop> {
-    let length = Duration::from_millis(plan.watch_ms);
+fn watch(
+    look: &Look,
+    plan: &mut Plan,
+    length: Duration,
+    log: &mut Reader,
+) -> Result<Option<String>, Stop> {
+    let signals = Signals::block_for_trial().map_err(|error| Stop::internal(format!("signals: {error}")))?;
     let work = (!plan.command.is_empty())
         .then(|| Workload::new(Work::Command(plan.command.clone()), &look.root, "", 0).start(length, 0));
     let mut job = match work.transpose() {
