@@ -91,7 +91,7 @@ fn go_on(look: &Look, mut plan: Plan, args: &VerifyArgs, term: Term) -> Result<E
         Place::Missed => set(&mut plan, RoundOutcome::Lost),
         Place::Here => {
             plan.is_up(&look.dir, &look.root).map_err(Stop::unusable)?;
-            let outcome = judge::judge(look, &mut plan)?;
+            let outcome = judge::judge(look, &mut plan, args.systemd_run)?;
             set(&mut plan, outcome);
         }
     }
