@@ -62,7 +62,9 @@ fn begin(look: &Look, args: &VerifyArgs, term: Term) -> Result<Exit, Stop> {
     let Next::Boot(chosen) = boot_trial::next(&plan) else {
         return Err(Stop::unusable("no device is left to be tried"));
     };
-    if !args.dry_run && let Some(why) = judge::rehearse(look, &mut plan)? {
+    if !args.dry_run
+        && let Some(why) = judge::rehearse(look, &mut plan)?
+    {
         return Err(Stop::unusable(format!(
             "{why}, with nothing on trial: a command that fails anyway tells no device from another. Mend it, or leave it out, and \
              faults alone decide"
