@@ -19,7 +19,7 @@
 #define IOVP_NOTES	256
 #define IOVP_POLICY	16	/* the longest policy, with its end */
 /*
- * In the log, but on no console: a serial one that nobody reads keeps its CPU
+ * In the log, but on no console: a serial one without a reader keeps its CPU
  * for 10 ms a character with interrupts off, and the timers of leases with it.
  */
 #define IOVP_LEVEL	KERN_DEBUG

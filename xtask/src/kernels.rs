@@ -71,7 +71,7 @@ impl Line {
         }
     }
 
-    /// How it is built, if it is built here.
+    /// Recipe of a kernel that is built here.
     fn flavour(self) -> Option<Flavour> {
         let (config, suffix) = match self {
             Self::Debug => ("tests/debug-kernel.config", "-iova-debug"),
@@ -81,7 +81,7 @@ impl Line {
         Some(Flavour { line: self, config, suffix })
     }
 
-    /// Whether it checks itself, and is slow.
+    /// True for a kernel that checks itself, and is slow.
     pub(crate) fn is_built(self) -> bool {
         self.flavour().is_some()
     }

@@ -179,7 +179,9 @@ fn boot(
     text: &mut String,
 ) -> Result<Tally> {
     match configuration.variant {
-        Variant::Boot | Variant::BootAdvice => boots::run(configuration, programs, io, text),
+        Variant::Boot | Variant::BootDies | Variant::BootAdvice => {
+            boots::run(configuration, programs, io, text)
+        }
         Variant::Whodunit => whodunit::run(configuration, programs, io, text),
         Variant::Cuts => cuts::run(configuration, programs, io, text),
         _ => one_boot(configuration, suites, programs, io, text),

@@ -96,6 +96,10 @@ pub(crate) struct VerifyArgs {
     /// Load nothing: show the command line for a boot by hand.
     #[arg(long, requires = "boot", conflicts_with_all = ["reboot", "close"])]
     pub(crate) print: bool,
+    /// With --resume, run the command in a unit of its own (systemd-run), with all of root's rights: for
+    /// iova-boot-trial.service, which has few.
+    #[arg(long, requires_all = ["boot", "resume"])]
+    pub(crate) systemd_run: bool,
     /// The kernel to boot [default: the one that runs, from /boot].
     #[arg(long, value_name = "FILE", requires = "boot")]
     pub(crate) kernel_image: Option<PathBuf>,

@@ -15,7 +15,7 @@ use crate::apt::{self, Apt};
 use crate::{chroot, cmd, fsx, paths, say};
 
 const SOURCE: &str = "linux-source-6.12";
-/// What is switched on in each, on top of the smallest configuration there is.
+/// Options of each, on top of the smallest configuration there is.
 const CONFIG: &str = "tests/built-kernel.config";
 
 /// One of these kernels.
@@ -23,7 +23,7 @@ const CONFIG: &str = "tests/built-kernel.config";
 pub(super) struct Flavour {
     /// The line that it is.
     pub(super) line: Line,
-    /// What is switched on besides [`CONFIG`].
+    /// Options besides those in [`CONFIG`].
     pub(super) config: &'static str,
     /// Ends the release name, as `LOCALVERSION` in that file.
     pub(super) suffix: &'static str,

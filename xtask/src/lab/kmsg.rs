@@ -84,7 +84,7 @@ impl KernelLog {
         complaints.map(|(_, record)| record.to_string()).collect()
     }
 
-    /// Whether a data race begins there that none of our modules has a part in: KCSAN finds those of the whole kernel.
+    /// True if the report of a data race begins there that names none of our modules: KCSAN finds those of the whole kernel.
     fn is_others_race(&self, index: usize) -> bool {
         let report = self.records[index..].iter().take_while(|record| !record.text.starts_with("====="));
         let is_ours = |text: &str| text.contains("iovp_") || text.contains("[iova_");

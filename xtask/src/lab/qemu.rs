@@ -28,7 +28,7 @@ pub(crate) enum Accel {
 pub(crate) struct Backends {
     /// Console of the guest.
     pub(crate) console: UnixStream,
-    /// Both ends of a console that nobody reads: QEMU inherits the other end as well, so that it stays open.
+    /// Both ends of a console without a reader: QEMU inherits the other end as well, so that it stays open.
     pub(crate) unread: Option<(UnixStream, UnixStream)>,
     /// Frames between guest init and us.
     pub(crate) channel: UnixStream,

@@ -87,7 +87,7 @@ pub(crate) struct GuestSpec {
     pub(crate) cpus: u32,
     /// Count instructions instead of time: one guest nanosecond per instruction.
     pub(crate) icount: bool,
-    /// There is a second console, ttyS2, whose other end nobody reads.
+    /// There is a second console, ttyS2, without a reader.
     pub(crate) unread_console: bool,
     /// The address bits that the edu device keeps, without telling anybody.
     pub(crate) edu_mask: u64,

@@ -33,8 +33,10 @@ pub(crate) enum Variant {
     Edu43,
     /// 200 devices, each in a domain of its own
     Crowd,
-    /// A whole systemd, booted again and again: persisted policies
+    /// A whole systemd, booted twice: persisted policies
     Boot,
+    /// The same, again and again, and now and then it dies; then udev applies the compatibility list
+    BootDies,
     /// The same, with the files that `iova advise` has written
     BootAdvice,
     /// Everything at once, with every kernel object checked
@@ -64,7 +66,7 @@ pub(crate) struct Configuration {
 
 /// Every kernel with the commonest IOMMU, the other IOMMUs where their drivers differ, and what else a host may be
 /// like on the kernel that most have.
-const MATRIX: [Configuration; 25] = [
+const MATRIX: [Configuration; 24] = [
     plain(Line::V5_10, Iommu::Intel),
     plain(Line::V6_1, Iommu::Intel),
     plain(Line::V6_12, Iommu::Intel),
@@ -76,7 +78,6 @@ const MATRIX: [Configuration; 25] = [
     special(Variant::Off),
     special(Variant::Lockdown),
     policy(Line::V5_10, Iommu::Intel),
-    policy(Line::V5_10, Iommu::Amd),
     policy(Line::V6_1, Iommu::Intel),
     policy(Line::V6_12, Iommu::Intel),
     policy(Line::V6_12, Iommu::Amd),
@@ -96,13 +97,15 @@ const MATRIX: [Configuration; 25] = [
 const QUICK: Configuration = special(Variant::Quick);
 
 /// What takes long and seldom finds anything: left out of a run without filters, unless it is one of `--all`.
-const LONG: [Configuration; 12] = [
+const LONG: [Configuration; 14] = [
     plain(Line::V7_3, Iommu::Amd),
+    policy(Line::V5_10, Iommu::Amd),
     policy(Line::V7_3, Iommu::Amd),
     policy(Line::Rt, Iommu::Intel),
     verify(Line::V7_3, Iommu::Intel),
     special(Variant::VerifySeed),
     special(Variant::Cuts),
+    special(Variant::BootDies),
     special(Variant::BootAdvice),
     Configuration { line: Line::V6_1, iommu: Iommu::Intel, variant: Variant::BootAdvice },
     Configuration { line: Line::V6_12, iommu: Iommu::Amd, variant: Variant::Whodunit },
@@ -207,12 +210,12 @@ const fn special(variant: Variant) -> Configuration {
 impl Variant {
     /// Whether it is several boots, of which none runs the suites that are asked for.
     fn is_a_row(self) -> bool {
-        matches!(self, Self::Boot | Self::BootAdvice | Self::Whodunit | Self::Cuts)
+        matches!(self, Self::Boot | Self::BootDies | Self::BootAdvice | Self::Whodunit | Self::Cuts)
     }
 
     /// Whether they are boots of a whole systemd.
     pub(super) fn has_systemd(self) -> bool {
-        matches!(self, Self::Boot | Self::BootAdvice | Self::Whodunit)
+        matches!(self, Self::Boot | Self::BootDies | Self::BootAdvice | Self::Whodunit)
     }
 
     /// As the command line and the guest spell it.
@@ -230,6 +233,7 @@ impl Variant {
             Self::Edu43 => "edu43",
             Self::Crowd => "crowd",
             Self::Boot => "boot",
+            Self::BootDies => "boot-dies",
             Self::BootAdvice => "boot-advice",
             Self::Storm => "storm",
             Self::Failslab => "failslab",
@@ -250,6 +254,7 @@ impl Configuration {
             Variant::Plain
             | Variant::Realtime
             | Variant::Boot
+            | Variant::BootDies
             | Variant::BootAdvice
             | Variant::Cuts
             | Variant::Failslab => {}
@@ -301,12 +306,15 @@ impl Configuration {
             Variant::Cuts => 900,
             Variant::Plain | Variant::Policy if self.is_an_end() => 450,
             Variant::Verify if self.iommu == Iommu::Intel => 450,
-            Variant::Boot | Variant::Whodunit | Variant::Storm | Variant::Failslab => 400,
+            Variant::BootDies | Variant::Whodunit | Variant::Storm | Variant::Failslab => 400,
             Variant::Plain | Variant::Policy if self.iommu == Iommu::Intel => 300,
-            Variant::Policy | Variant::Crowd | Variant::BootAdvice | Variant::Verify => 200,
-            Variant::Plain | Variant::VerifySeed | Variant::Icount | Variant::Quick | Variant::Realtime => {
-                100
-            }
+            Variant::Policy
+            | Variant::Crowd
+            | Variant::Boot
+            | Variant::BootAdvice
+            | Variant::Verify
+            | Variant::Realtime => 200,
+            Variant::Plain | Variant::VerifySeed | Variant::Icount | Variant::Quick => 100,
             Variant::Edu36 | Variant::Edu43 => 50,
             Variant::Strict | Variant::Passthrough | Variant::Off | Variant::Lockdown => 30,
         }

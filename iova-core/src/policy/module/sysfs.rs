@@ -136,8 +136,8 @@ const ATTEMPTS: u32 = 4;
 
 /// What the module says about a device; `None` if it is not loaded, or the device is none of its.
 ///
-/// Each file has one value. `generation` grows with every change, so that values of different moments are told from
-/// those of one.
+/// Each file has one value. `generation` grows with every change of a policy or a lease, so that values before one are not mixed with
+/// values after it. A refusal leaves it as it is: a reason that has gone meanwhile makes the state unknown.
 pub fn configured(root: &Root, bdf: &str) -> Option<DevicePolicy> {
     let mut read = read(root, bdf)?;
     for _ in 1..ATTEMPTS {

@@ -11,7 +11,7 @@ use iova_guest::edu::{BYTES, ask, number};
 use iova_guest::job;
 use serde_json::Value;
 
-use crate::system::{journal, tell};
+use crate::system::{self, journal, tell};
 
 /// The boots of the trial, the first of which begins it.
 pub(crate) const BOOT: &str = "whodunit";
@@ -35,6 +35,11 @@ pub(crate) fn begin(parameters: &str) -> Result<()> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let head = ["verify", "--boot", "--bisect", "--reboot", "--format", "json"];
     let files = ["--kernel-image", "/var/lib/iova/boot/vmlinuz", "--initrd", "/var/lib/iova/boot/initrd"];
+    let (code, said) = system::ask("iova", &[&head[..], &files, &names, &["--", "/bin/false"]].concat())?;
+    ensure!(
+        code == Some(2) && said.contains("with nothing on trial"),
+        "a command that fails: {code:?}, {said}"
+    );
     tell("iova", &[&head[..], &files, &names, &["--", "/usr/bin/guest-boot", "edus"]].concat())?;
     Ok(())
 }

@@ -58,6 +58,8 @@ enum Scope {
     Kernel,
     /// On the oldest kernel and on the newest, behind one IOMMU.
     Ends,
+    /// On the newest kernel, behind one IOMMU.
+    Newest,
     /// In one guest.
     Once,
     /// Only if everything is asked for: it takes long.
@@ -71,6 +73,7 @@ impl Scope {
             Self::Guest => true,
             Self::Kernel => iommu == "intel",
             Self::Ends => iommu == "intel" && ["5.10", "7.3"].contains(&kernel),
+            Self::Newest => iommu == "intel" && kernel == "7.3",
             Self::Once => iommu == "intel" && kernel == "6.12",
             Self::All => false,
         }
@@ -90,9 +93,9 @@ const SUITES: &[Suite] = &[
     Suite { variant: "plain", scope: Scope::Once, tests: robust::USAGE },
     Suite { variant: "plain", scope: Scope::Kernel, tests: robust::TESTS },
     Suite { variant: "plain", scope: Scope::Ends, tests: robust::RIGHTS_AND_ENDS },
-    Suite { variant: "plain", scope: Scope::Ends, tests: top::TESTS },
-    Suite { variant: "plain", scope: Scope::Ends, tests: record::TESTS },
-    Suite { variant: "plain", scope: Scope::Ends, tests: export::TESTS },
+    Suite { variant: "plain", scope: Scope::Newest, tests: top::TESTS },
+    Suite { variant: "plain", scope: Scope::Newest, tests: record::TESTS },
+    Suite { variant: "plain", scope: Scope::Newest, tests: export::TESTS },
     Suite { variant: "plain", scope: Scope::All, tests: export::OFTEN },
     Suite { variant: "plain", scope: Scope::Kernel, tests: export::ALERTS },
     Suite { variant: "policy", scope: Scope::Guest, tests: policy::STOCK },
@@ -103,7 +106,7 @@ const SUITES: &[Suite] = &[
     Suite { variant: "policy", scope: Scope::Kernel, tests: policy::CURES },
     Suite { variant: "policy", scope: Scope::Guest, tests: policy::LIFE },
     Suite { variant: "policy", scope: Scope::Once, tests: policy::FAULTS },
-    Suite { variant: "policy", scope: Scope::Ends, tests: policy::FUZZ },
+    Suite { variant: "policy", scope: Scope::Newest, tests: policy::FUZZ },
     Suite { variant: "policy", scope: Scope::Guest, tests: policy::GUARD },
     Suite { variant: "failslab", scope: Scope::Guest, tests: policy::FAILSLAB },
     Suite { variant: "realtime", scope: Scope::Guest, tests: counts::PREEMPTED },

@@ -19,13 +19,15 @@ const TICK: Duration = Duration::from_millis(500);
 /// After a fault that names a device, for others.
 const AFTER: Duration = Duration::from_secs(3);
 
-/// Lets the machine work, and looks at it.
-pub(super) fn judge(look: &Look, plan: &mut Plan) -> Result<RoundOutcome, Stop> {
-    let signals = Signals::block_for_trial().map_err(|error| Stop::internal(format!("signals: {error}")))?;
-    let mut log = Reader::open(&look.root).map_err(|error| {
-        Stop::unusable(format!("/dev/kmsg can't be read ({error}), so faults are not seen: run it as root"))
-    })?;
-    let failure = watch(look, plan, &signals, &mut log)?;
+/// The unit that resumes a trial, and ends with it what it has begun.
+const UNIT: &str = "iova-boot-trial.service";
+
+/// Lets the machine work, in a unit of its own if `in_unit`, and looks at it.
+pub(super) fn judge(look: &Look, plan: &mut Plan, in_unit: bool) -> Result<RoundOutcome, Stop> {
+    let mut log = open_log(look)?;
+    let command = if in_unit { with_all_rights(&plan.command) } else { plan.command.clone() };
+    let length = Duration::from_millis(plan.watch_ms);
+    let failure = watch(look, plan, (command, length), &mut log)?;
     let log = log.log();
     let missed: Vec<LeftOut> = chosen(plan).into_iter().filter_map(|bdf| missed(look, plan, bdf)).collect();
     let outcome = conclude(look, plan, log, failure, &missed);
@@ -37,15 +39,35 @@ pub(super) fn judge(look: &Look, plan: &mut Plan) -> Result<RoundOutcome, Stop> 
     Ok(outcome)
 }
 
+/// Why the command fails with nothing on trial, if it does: then its failure in a trial says nothing of a device, and halving would end
+/// at an innocent one. It runs once.
+pub(super) fn rehearse(look: &Look, plan: &mut Plan) -> Result<Option<String>, Stop> {
+    if plan.command.is_empty() {
+        return Ok(None);
+    }
+    watch(look, plan, (plan.command.clone(), Duration::ZERO), &mut open_log(look)?)
+}
+
+fn open_log(look: &Look) -> Result<Reader, Stop> {
+    Reader::open(&look.root).map_err(|error| {
+        Stop::unusable(format!("/dev/kmsg can't be read ({error}), so faults are not seen: run it as root"))
+    })
+}
+
 fn chosen(plan: &mut Plan) -> Vec<Bdf> {
     plan.open_round().map(|round| round.chosen.clone()).unwrap_or_default()
 }
 
 /// The command to its end, or the time. Why it failed, if it did.
-fn watch(look: &Look, plan: &mut Plan, signals: &Signals, log: &mut Reader) -> Result<Option<String>, Stop> {
-    let length = Duration::from_millis(plan.watch_ms);
-    let work = (!plan.command.is_empty())
-        .then(|| Workload::new(Work::Command(plan.command.clone()), &look.root, "", 0).start(length, 0));
+fn watch(
+    look: &Look,
+    plan: &mut Plan,
+    (command, length): (Vec<String>, Duration),
+    log: &mut Reader,
+) -> Result<Option<String>, Stop> {
+    let signals = Signals::block_for_trial().map_err(|error| Stop::internal(format!("signals: {error}")))?;
+    let work = (!command.is_empty())
+        .then(|| Workload::new(Work::Command(command), &look.root, "", 0).start(length, 0));
     let mut job = match work.transpose() {
         Ok(job) => job,
         Err(why) => return Ok(Some(why)),
@@ -72,6 +94,18 @@ fn watch(look: &Look, plan: &mut Plan, signals: &Signals, log: &mut Reader) -> R
             return Ok(None);
         }
     }
+}
+
+/// The command in a unit that lacks nothing: a right that it lacked would look like a device that fails. As the start of a oneshot
+/// unit, which systemd-run waits for without D-Bus, and which fails as the command does.
+fn with_all_rights(command: &[String]) -> Vec<String> {
+    if command.is_empty() {
+        return Vec::new();
+    }
+    let bound = format!("--property=BindsTo={UNIT}");
+    let patient = "--property=TimeoutStartSec=infinity";
+    let run = ["systemd-run", "--quiet", "--service-type=oneshot", &bound, patient, "--"];
+    run.into_iter().map(str::to_owned).chain(command.iter().cloned()).collect()
 }
 
 fn is_named(look: &Look, plan: &mut Plan, log: &Log) -> bool {

@@ -62,6 +62,14 @@ fn begin(look: &Look, args: &VerifyArgs, term: Term) -> Result<Exit, Stop> {
     let Next::Boot(chosen) = boot_trial::next(&plan) else {
         return Err(Stop::unusable("no device is left to be tried"));
     };
+    if !args.dry_run
+        && let Some(why) = judge::rehearse(look, &mut plan)?
+    {
+        return Err(Stop::unusable(format!(
+            "{why}, with nothing on trial: a command that fails anyway tells no device from another. Mend it, or leave it out, and \
+             faults alone decide"
+        )));
+    }
     let boot = if args.dry_run {
         prepare::Boot::of(&mut plan, look, chosen)?
     } else {
@@ -85,7 +93,7 @@ fn go_on(look: &Look, mut plan: Plan, args: &VerifyArgs, term: Term) -> Result<E
         Place::Missed => set(&mut plan, RoundOutcome::Lost),
         Place::Here => {
             plan.is_up(&look.dir, &look.root).map_err(Stop::unusable)?;
-            let outcome = judge::judge(look, &mut plan)?;
+            let outcome = judge::judge(look, &mut plan, args.systemd_run)?;
             set(&mut plan, outcome);
         }
     }

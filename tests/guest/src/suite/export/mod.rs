@@ -9,7 +9,7 @@ mod process;
 mod rights;
 mod scrape;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, ensure};
 
@@ -90,11 +90,16 @@ impl Exporter {
         }
     }
 
-    /// A scrape with all that happened until now: a reading may be under way, so the one after it.
+    /// A scrape with all that happened until now: of the second reading after one that ended from now on. What is served now may be
+    /// older than the last reading, because another process serves it; and the first one may know a device that has just come by its
+    /// address only.
     fn fresh(&self) -> Result<Scrape> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
+        let ended = |scrape: &Scrape| scrape.value("iova_exporter_last_sample_timestamp_seconds", "");
         let readings = |scrape: &Scrape| scrape.value("iova_exporter_intervals_total", "");
-        let now = readings(&self.scrape()?)?;
-        self.until("a new reading", |scrape| Ok(readings(scrape)? >= now + 2.0))
+        let last = self.until("the end of a reading", |scrape| Ok(ended(scrape)? >= now))?;
+        let last = readings(&last)?;
+        self.until("a new reading", |scrape| Ok(readings(scrape)? >= last + 2.0))
     }
 
     /// Ends it in good order, and looks at what is left in the kernel.

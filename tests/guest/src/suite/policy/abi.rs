@@ -61,7 +61,7 @@ pub(super) fn files() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Where nothing is leased, set or in quarantine; a list of words is one value, too.
+/// Checks a device with no lease, no policy and no quarantine; a list of words is one value, too.
 fn one_value(device: device::Device, name: &str, description: &str) -> Result<()> {
     match fs::read_to_string(device.path("iova_policy").join(name)) {
         Ok(text) => {

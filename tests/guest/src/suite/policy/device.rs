@@ -16,7 +16,7 @@ pub(crate) const NVME: Device = Device("0000:00:04.0");
 pub(crate) const EDU: Device = Device(crate::load::EDU);
 pub(crate) const SATA: Device = Device(crate::load::SATA);
 
-/// What the directory holds.
+/// Files of the directory.
 pub(crate) const FILES: [&str; 15] = [
     "cap",
     "effective",

@@ -1,5 +1,5 @@
 //! Allocations that fail: each one of every entry into the module, one after the other, and then one in ten of all that the
-//! module makes in whatever task. For a kernel with CONFIG_FAILSLAB and CONFIG_FAIL_PAGE_ALLOC (`6.12-debug`).
+//! module makes in any task. For a kernel with CONFIG_FAILSLAB and CONFIG_FAIL_PAGE_ALLOC (`6.12-debug`).
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ const OPERATIONS: usize = 1000;
 
 type Entry = (&'static str, fn() -> Result<()>);
 
-/// What a user can make the module do. Errors are expected.
+/// Entries into the module that a user has. Errors are expected.
 const ENTRIES: [Entry; 9] = [
     ("open", || Control::open().map(drop)),
     ("a lease that is given up", || {
@@ -106,7 +106,7 @@ fn device_states() -> Result<[String; 2]> {
 }
 
 /// Devices come and go, get and lose drivers and policies, while one in ten allocations fails that the module makes itself or has others
-/// make, in whatever task.
+/// make, in any task.
 pub(super) fn one_in_ten() -> Result<Outcome> {
     let filter = Path::new(DEBUG).join("failslab/require-start");
     if !filter.exists() {

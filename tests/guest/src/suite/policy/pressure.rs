@@ -19,7 +19,7 @@ const ALL_BUT_DEBUG: &str = "7";
 const EMERGENCIES: &str = "1";
 /// A line with the level of a notice.
 const NOTICE: &str = "<5>filling the console\n";
-/// A line takes longer only where nobody reads.
+/// A line takes longer only on a full console.
 const FULL: Duration = Duration::from_millis(50);
 
 /// More events than the smallest buffer of a socket takes.
@@ -71,7 +71,7 @@ fn stopped_udev() -> Result<Listener> {
     Ok(listener)
 }
 
-/// A console whose other end nobody reads: each character that is printed there takes 10 ms, with interrupts off
+/// A serial console without a reader: each character that is printed there takes 10 ms, with interrupts off
 /// (`wait_for_lsr()`, drivers/tty/serial/8250/8250_port.c, 6.12), so that nothing else happens on that CPU.
 ///
 /// Not beside a full audit log, of which the kernel tells there.
@@ -96,7 +96,7 @@ impl Console {
     }
 }
 
-/// What of the kernel's log is printed on consoles, until this is dropped.
+/// The console log level (`/proc/sys/kernel/printk`), until this is dropped.
 struct Printed(String);
 
 impl Printed {

@@ -76,7 +76,7 @@ pub(super) fn on_time_under_pressure() -> Result<Outcome> {
     judge(all)
 }
 
-/// The same with a console that nobody reads.
+/// The same with a serial console without a reader.
 pub(super) fn on_time_with_a_full_console() -> Result<Outcome> {
     device::module()?;
     let console = Console::fill()?;
@@ -85,7 +85,7 @@ pub(super) fn on_time_with_a_full_console() -> Result<Outcome> {
     judge(all)
 }
 
-/// How late each of many leases ended.
+/// Lateness of each of many leases.
 fn many() -> Result<Vec<Duration>> {
     (0..MANY).map(|_| late(NVME, LENGTHS[0])).collect()
 }
