@@ -31,6 +31,10 @@ pub struct Latency {
 pub struct DeviceAgg {
     /// Address of the `struct device`, 0 until this CPU saw it. The fast path trusts a slot only if this matches.
     pub dev: u64,
+    /// Its slot.
+    pub slot: u32,
+    /// When the kernel tries below 4 GiB for it: one of [`sac`]. What never changes of a device is asked once.
+    pub sac: u32,
     /// Allocations (returns of `iommu_dma_alloc_iova` or its VT-d twin on 5.10) per order of the rounded-up pages.
     pub alloc_by_order: [u64; ORDERS],
     /// Bytes asked for, sum over all allocations, failed ones included.
@@ -55,6 +59,18 @@ pub struct DeviceAgg {
     pub free_bytes: u64,
     /// Entry to return of an allocation.
     pub alloc_latency: Latency,
+}
+
+/// When the kernel tries below 4 GiB first for a device. Larger numbers need a closer look.
+pub mod sac {
+    /// Not known yet, or the device's bus can't use more than 32 bits: the kernel has no choice, so nothing is an attempt.
+    pub const CONFINED: u32 = 0;
+    /// Only what searched the tree is told: never for this device, or not to be told.
+    pub const SEARCHED: u32 = 1;
+    /// Always.
+    pub const ALWAYS: u32 = 2;
+    /// While the device's flag stands.
+    pub const FLAG: u32 = 3;
 }
 
 /// What one CPU saw of one device's `dma_map` calls (profile `full` only).

@@ -16,8 +16,10 @@ pub struct Config {
     pub free_latency: u64,
     /// How the kernel decides whether it tries below 4 GiB first: one of [`sac`].
     pub sac: u64,
-    /// [`sac::FLAG`]: the bit of `pci_32bit_workaround` in its byte; [`sac::PCI`]: the lower half of the address of `pci_bus_type`.
-    pub sac_argument: u64,
+    /// The bit of `pci_32bit_workaround` in its byte.
+    pub sac_flag: u64,
+    /// The lower half of the address of `pci_bus_type`.
+    pub pci_bus: u64,
     /// One allocation or free in so many is sent by itself, drawn at random; 1 = all. 0 = none: then the twins that send
     /// them are not attached.
     pub call_sampling: u64,
@@ -29,12 +31,12 @@ pub struct Config {
 
 /// When the kernel tries below 4 GiB first, for a device that can use more.
 pub mod sac {
-    /// Never: `iommu.forcedac=1`, `intel_iommu=forcedac`.
-    pub const NEVER: u64 = 0;
-    /// While the device's flag `pci_32bit_workaround` stands (`iommu_dma_alloc_iova`, drivers/iommu/dma-iommu.c, 6.5 and later).
-    pub const FLAG: u64 = 1;
-    /// If the device is on a PCI bus (the same function, 5.10 to 6.4).
+    /// Not to be told, or never: `iommu.forcedac=1`, `intel_iommu=forcedac`.
+    pub const NEVER: u64 = 1;
+    /// If the device is on a PCI bus (`iommu_dma_alloc_iova`, drivers/iommu/dma-iommu.c, 5.10 to 6.4).
     pub const PCI: u64 = 2;
+    /// While the device's flag `pci_32bit_workaround` stands (the same function, 6.5 and later).
+    pub const FLAG: u64 = 3;
 }
 
 impl Config {
@@ -46,7 +48,8 @@ impl Config {
         events_per_second: 32,
         free_latency: 1,
         sac: sac::NEVER,
-        sac_argument: 0,
+        sac_flag: 0,
+        pci_bus: 0,
         call_sampling: 0,
         watch_dev: 0,
         cpu_mask: 0,

@@ -6,18 +6,18 @@ use aya_ebpf::helpers::bpf_get_stackid;
 use aya_ebpf::macros::{fentry, fexit};
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 use core::ffi::c_void;
-use iova_common::agg::{self, DeviceAgg, ORDERS};
+use iova_common::agg::{self, DeviceAgg, ORDERS, sac};
 use iova_common::call::CallKind;
-use iova_common::config::sac;
+use iova_common::config::sac as sac_told_by;
 use iova_common::event::Kind;
 
-use crate::asm::{add, at_most, low32, narrow};
+use crate::asm::{add, at_most, narrow};
 use crate::call::{self, SILENT, TELLING, Told};
-use crate::device::{self, Slot};
+use crate::device;
 use crate::event::{self, Facts};
 use crate::frame::{self, Notes};
 use crate::hist;
-use crate::kernel::{Ptr, arg, arg_ptr, config, embedded, field, iovad_of, offset};
+use crate::kernel::{Ptr, arg, arg_ptr, config, embedded, iovad_of, load, mask, offset};
 use crate::maps::{RECENT, STACKS, WATCHED, lost};
 
 /// Where one of the kernel's two front ends keeps what we want to know. Arguments are read from the trampoline's copy
@@ -33,7 +33,7 @@ trait FrontEnd {
     /// The domain it came from.
     fn iovad(ctx: *mut c_void) -> Ptr;
     /// Whether it heeds `bus_dma_limit`, and tries below 4 GiB first only for PCI devices.
-    const KNOWS_BUSES: bool;
+    const HEEDS_BUSES: bool;
 }
 
 /// `dma_addr_t iommu_dma_alloc_iova(struct iommu_domain *domain, size_t size, u64 dma_limit, struct device *dev)`,
@@ -41,7 +41,7 @@ trait FrontEnd {
 struct DmaIommu;
 
 impl FrontEnd for DmaIommu {
-    const KNOWS_BUSES: bool = true;
+    const HEEDS_BUSES: bool = true;
     #[inline(always)]
     fn dev(ctx: *mut c_void) -> Ptr {
         arg_ptr(ctx, 3)
@@ -70,7 +70,7 @@ impl FrontEnd for DmaIommu {
 struct IntelOld;
 
 impl FrontEnd for IntelOld {
-    const KNOWS_BUSES: bool = false;
+    const HEEDS_BUSES: bool = false;
     #[inline(always)]
     fn dev(ctx: *mut c_void) -> Ptr {
         arg_ptr(ctx, 0)
@@ -108,6 +108,16 @@ pub fn alloc_exit_told(ctx: FExitContext) -> i32 {
     exit::<DmaIommu, TELLING>(ctx.as_ptr())
 }
 
+#[fexit(function = "iommu_dma_alloc_iova")]
+pub fn alloc_alone_exit(ctx: FExitContext) -> i32 {
+    exit_alone::<DmaIommu, SILENT>(ctx.as_ptr())
+}
+
+#[fexit(function = "iommu_dma_alloc_iova")]
+pub fn alloc_alone_exit_told(ctx: FExitContext) -> i32 {
+    exit_alone::<DmaIommu, TELLING>(ctx.as_ptr())
+}
+
 #[fentry(function = "intel_alloc_iova")]
 pub fn alloc_intel_enter(ctx: FEntryContext) -> i32 {
     enter(ctx.as_ptr())
@@ -123,36 +133,30 @@ pub fn alloc_intel_exit_told(ctx: FExitContext) -> i32 {
     exit::<IntelOld, TELLING>(ctx.as_ptr())
 }
 
+#[fexit(function = "intel_alloc_iova")]
+pub fn alloc_intel_alone_exit(ctx: FExitContext) -> i32 {
+    exit_alone::<IntelOld, SILENT>(ctx.as_ptr())
+}
+
+#[fexit(function = "intel_alloc_iova")]
+pub fn alloc_intel_alone_exit_told(ctx: FExitContext) -> i32 {
+    exit_alone::<IntelOld, TELLING>(ctx.as_ptr())
+}
+
 #[inline(always)]
 fn enter(ctx: *mut c_void) -> i32 {
     frame::open_alloc(ctx);
     0
 }
 
-#[inline(always)]
-fn exit<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
-    if config!(alloc_entry) == 0 { exit_alone::<F, TELL>(ctx) } else { exit_timed::<F, TELL>(ctx) }
-}
-
 /// Where the entry was seen, too.
 #[inline(always)]
-fn exit_timed<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
+fn exit<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
     let open = frame::find_alloc(ctx);
     let ns = if open.is_null() { 0 } else { unsafe { (*open).timer.elapsed() } };
-    let Some(Slot { number, agg }) = device::slot(F::dev(ctx), || F::iovad(ctx)) else { return 0 };
+    let Some(agg) = device::slot(F::dev(ctx), F::HEEDS_BUSES, || F::iovad(ctx)) else { return 0 };
     let noted = !open.is_null() && unsafe { (*open).notes.counts() } != Notes::NOTHING;
-    count::<F>(ctx, agg, number, !noted);
-    if ns != 0 {
-        hist::record(unsafe { &raw mut (*agg).alloc_latency }, ns);
-        if is_watched::<F>(ctx) {
-            record_order(F::size(ctx), ns);
-            remember(F::addr(ctx), F::size(ctx));
-        }
-        let slow = config!(slow_call_ns);
-        if slow != 0 && ns >= slow {
-            slow_call::<F>(ctx, number, ns);
-        }
-    }
+    count::<F>(ctx, agg, !noted);
     if TELL {
         tell::<F>(ctx, ns);
     }
@@ -160,19 +164,33 @@ fn exit_timed<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
         lost!(frames_lost);
         return 0;
     }
+    timed::<F>(ctx, agg, ns);
     if noted {
-        inside::<F>(ctx, agg, number, unsafe { &mut (*open).notes });
+        inside::<F>(ctx, agg, unsafe { &mut (*open).notes });
     }
     unsafe { (*open).timer.tag = 0 };
     0
 }
 
+#[inline(always)]
+fn timed<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, ns: u64) {
+    hist::record(unsafe { &raw mut (*agg).alloc_latency }, ns);
+    if is_watched::<F>(ctx) {
+        record_order(F::size(ctx), ns);
+        remember(F::addr(ctx), F::size(ctx));
+    }
+    let slow = config!(slow_call_ns);
+    if slow != 0 && ns >= slow {
+        slow_call::<F>(ctx, agg, ns);
+    }
+}
+
 /// Where only the return is seen: the inner functions have left notes, and nothing is timed but searches.
 #[inline(always)]
 fn exit_alone<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
-    let Some(Slot { number, agg }) = device::slot(F::dev(ctx), || F::iovad(ctx)) else { return 0 };
+    let Some(agg) = device::slot(F::dev(ctx), F::HEEDS_BUSES, || F::iovad(ctx)) else { return 0 };
     let noted = frame::claim(ctx, || F::iovad(ctx) as u64);
-    count::<F>(ctx, agg, number, noted.is_null());
+    count::<F>(ctx, agg, noted.is_null());
     if TELL {
         tell::<F>(ctx, 0);
     }
@@ -181,7 +199,7 @@ fn exit_alone<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
         if frame.search_ns != 0 {
             hist::record(unsafe { &raw mut (*agg).alloc_latency }, frame.search_ns);
         }
-        inside::<F>(ctx, agg, number, &mut frame.notes);
+        inside::<F>(ctx, agg, &mut frame.notes);
         frame.timer.tag = 0;
     }
     0
@@ -244,7 +262,7 @@ fn record_order(size: u64, ns: u64) {
 
 /// Counts an allocation; `cached` if no search was noted for it.
 #[inline(always)]
-fn count<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, slot: u32, cached: bool) {
+fn count<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, cached: bool) {
     let size = F::size(ctx);
     let order = at_most::<{ ORDERS as u64 - 1 }>(order(size));
     let by_order = unsafe { agg.cast::<u8>().add((order << 3) as usize) };
@@ -255,8 +273,8 @@ fn count<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, slot: u32, cached: 
         add!(agg, DeviceAgg.alloc_high, 1);
     } else if addr == 0 {
         add!(agg, DeviceAgg.alloc_failed, 1);
-        event::send(Kind::AllocFailed, facts::<F>(ctx, slot));
-    } else if cached && is_attempt::<F>(ctx) {
+        event::send(Kind::AllocFailed, facts::<F>(ctx, agg));
+    } else if cached && is_attempt::<F>(ctx, agg) {
         add!(agg, DeviceAgg.sac_attempts, 1);
     }
 }
@@ -264,69 +282,61 @@ fn count<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, slot: u32, cached: 
 /// Whether the kernel tried below 4 GiB first, and was served there from a cache: nothing tells but the conditions that it
 /// asks for itself. A search below 4 GiB tells of itself: meanwhile another one may have failed, and taken the flag.
 #[inline(always)]
-fn is_attempt<F: FrontEnd>(ctx: *mut c_void) -> bool {
-    if config!(sac) == sac::NEVER || !reaches_beyond_4g::<F>(ctx) {
-        return false;
-    }
-    if !F::KNOWS_BUSES {
-        return true;
-    }
-    if config!(sac) == sac::PCI {
-        let bus = field::<Ptr>(F::dev(ctx), offset!(device_bus));
-        return bus.is_some_and(|bus| low32(bus) == config!(sac_argument));
-    }
-    let Some(iommu) = field::<Ptr>(F::dev(ctx), offset!(device_iommu)) else { return false };
-    let flags = field::<u8>(iommu, offset!(dev_iommu_pci_32bit_workaround));
-    flags.is_some_and(|flags| u64::from(flags) & config!(sac_argument) != 0)
-}
-
-/// Whether device and bus can use more than 32 bits; else the kernel has no choice.
-#[inline(always)]
-fn reaches_beyond_4g<F: FrontEnd>(ctx: *mut c_void) -> bool {
+fn is_attempt<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg) -> bool {
     if F::limit(ctx) >> 32 == 0 {
         return false;
     }
-    let bus = field::<u64>(F::dev(ctx), offset!(device_bus_dma_limit)).filter(|_| F::KNOWS_BUSES).unwrap_or(0);
-    bus == 0 || bus >> 32 != 0
+    let when = unsafe { (*agg).sac };
+    if config!(sac) != sac_told_by::FLAG {
+        return when == sac::ALWAYS;
+    }
+    if when == sac::CONFINED {
+        return false;
+    }
+    let iommu = load!(Ptr, F::dev(ctx), device_iommu);
+    let flags = load!(u8, iommu, dev_iommu_pci_32bit_workaround);
+    mask!(u64::from(flags), sac_flag) != 0
 }
 
 #[inline(always)]
-fn facts<F: FrontEnd>(ctx: *mut c_void, slot: u32) -> Facts {
+fn facts<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg) -> Facts {
     let (addr, size, arg) = (F::addr(ctx), F::size(ctx), F::limit(ctx));
+    let slot = unsafe { (*agg).slot };
     Facts { dev: F::dev(ctx) as u64, addr, size, arg, slot, ..Facts::NONE }
 }
 
 /// What the inner functions noted during the call.
 #[inline(always)]
-fn inside<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, slot: u32, notes: &mut Notes) {
-    if !reaches_beyond_4g::<F>(ctx) {
+fn inside<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, notes: &mut Notes) {
+    // The kernel had no choice.
+    if F::limit(ctx) >> 32 == 0 || unsafe { (*agg).sac } == sac::CONFINED {
         (notes.sac_attempts, notes.sac_failed) = (0, 0);
     }
     add!(agg, DeviceAgg.sac_attempts, notes.sac_attempts);
     add!(agg, DeviceAgg.alloc_slow, notes.slow);
     if notes.tree_failed != 0 {
-        failed::<F>(ctx, agg, slot, notes);
+        failed::<F>(ctx, agg, notes);
     }
     notes.clear();
 }
 
 #[inline(always)]
-fn failed<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, slot: u32, notes: &Notes) {
+fn failed<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, notes: &Notes) {
     add!(agg, DeviceAgg.tree_failed, notes.tree_failed);
     if notes.flushes != 0 {
         add!(agg, DeviceAgg.cache_flushes, notes.flushes);
-        event::send(Kind::CacheFlush, facts::<F>(ctx, slot));
+        event::send(Kind::CacheFlush, facts::<F>(ctx, agg));
     }
     if notes.sac_failed != 0 {
         add!(agg, DeviceAgg.sac_failed, notes.sac_failed);
         let kind = if F::addr(ctx) >> 32 != 0 { Kind::FellBack } else { Kind::SacFailed };
-        event::send(kind, facts::<F>(ctx, slot));
+        event::send(kind, facts::<F>(ctx, agg));
     }
 }
 
 #[inline(always)]
-fn slow_call<F: FrontEnd>(ctx: *mut c_void, slot: u32, ns: u64) {
+fn slow_call<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, ns: u64) {
     let stacks = (&raw const STACKS).cast_mut().cast();
     let stack = unsafe { bpf_get_stackid(ctx, stacks, u64::from(BPF_F_FAST_STACK_CMP)) } as i32;
-    event::send(Kind::SlowCall, Facts { arg: ns, stack, ..facts::<F>(ctx, slot) });
+    event::send(Kind::SlowCall, Facts { arg: ns, stack, ..facts::<F>(ctx, agg) });
 }

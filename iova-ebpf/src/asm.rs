@@ -33,6 +33,41 @@ pub fn patched<const MARK: u64>() -> u64 {
     value
 }
 
+/// The field of a kernel struct at the offset that user space writes into the load: [`iova_common::patch`]. A bad pointer reads as 0:
+/// the verifier makes these loads fault-tolerant.
+pub trait Loaded {
+    /// Loads it.
+    fn load<const MARK: i16>(base: *const u8) -> Self;
+}
+
+macro_rules! loaded {
+    ($($type:ty = $load:literal;)*) => {
+        $(impl Loaded for $type {
+            #[inline(always)]
+            fn load<const MARK: i16>(base: *const u8) -> Self {
+                let value: u64;
+                unsafe { asm!($load, v = out(reg) value, b = in(reg) base, o = const MARK, options(readonly, nostack)) }
+                value as Self
+            }
+        })*
+    };
+}
+
+loaded! {
+    u8 = "{v} = *(u8 *)({b} + {o})";
+    i32 = "{v} = *(u32 *)({b} + {o})";
+    u64 = "{v} = *(u64 *)({b} + {o})";
+    *const u8 = "{v} = *(u64 *)({b} + {o})";
+}
+
+/// `value & mask`, for a mask that user space writes into the instruction.
+#[inline(always)]
+pub fn patched_mask<const MARK: i32>(value: u64) -> u64 {
+    let mut masked = value;
+    unsafe { asm!("{v} &= {m}", v = inout(reg) masked, m = const MARK, options(pure, nomem, nostack)) }
+    masked
+}
+
 /// The number of this CPU, as the kernel's helper has it (`bpf_get_smp_processor_id`). The wrapper of aya would shorten it to 32
 /// bits, which takes two shifts.
 #[inline(always)]
@@ -87,14 +122,6 @@ pub fn at_most<const MAX: u64>(value: u64) -> u64 {
 pub fn masked<const MASK: u64>(value: u64) -> u64 {
     let mut masked = value;
     unsafe { asm!("{v} &= {mask}", v = inout(reg) masked, mask = const MASK, options(pure, nomem, nostack)) }
-    masked
-}
-
-/// `value & mask`, for a mask that only user space knows.
-#[inline(always)]
-pub fn masked_by(value: u64, mask: u64) -> u64 {
-    let mut masked = value;
-    unsafe { asm!("{v} &= {mask}", v = inout(reg) masked, mask = in(reg) mask, options(pure, nomem, nostack)) }
     masked
 }
 

@@ -1,20 +1,13 @@
 //! From a `struct device *` to its slot.
 
-use iova_common::agg::{DeviceAgg, DeviceInfo, SLOT_OTHER};
+use iova_common::agg::{DeviceAgg, DeviceInfo, SLOT_OTHER, sac};
+use iova_common::config::sac as sac_told_by;
 use iova_common::event::Kind;
 
 use crate::asm::{low32, masked};
 use crate::event;
-use crate::kernel::{Ptr, group_of};
+use crate::kernel::{Ptr, config, field, group_of, offset};
 use crate::maps::{DEVICE_SLOTS, DEVICES, FREE_SLOTS, lost};
-
-/// A device's aggregates on this CPU.
-pub struct Slot {
-    /// Its number.
-    pub number: u32,
-    /// Its counters.
-    pub agg: *mut DeviceAgg,
-}
 
 /// Direct-mapped hints in front of [`DEVICE_SLOTS`]: hashed device pointer to slot. A wrong hint costs a hash look-up,
 /// never a wrong count: the slot itself knows its device. (In `.bss`, because a look-up in a map costs four times as
@@ -30,31 +23,62 @@ fn hint(dev: Ptr) -> *mut u32 {
     unsafe { (&raw mut SLOT_HINTS).cast::<u32>().add(index as usize) }
 }
 
-/// The slot of `dev`. `iovad` tells which domain it allocates from and is called for a device's first use only.
+/// This CPU's counters of `dev`. `heeds_buses` says whether its calls heed `bus_dma_limit` and try below 4 GiB first only for PCI
+/// devices; `iovad` tells which domain it allocates from, and is called for a device's first use only.
 #[inline(always)]
-pub fn slot(dev: Ptr, iovad: impl FnOnce() -> Ptr) -> Option<Slot> {
-    let hint = hint(dev);
-    let number = unsafe { hint.read_volatile() };
+pub fn slot(dev: Ptr, heeds_buses: bool, iovad: impl FnOnce() -> Ptr) -> Option<*mut DeviceAgg> {
+    let number = unsafe { hint(dev).read_volatile() };
     let agg = DEVICES.get_ptr_mut(number)?;
     if unsafe { (*agg).dev } == dev as u64 {
-        return Some(Slot { number, agg });
+        return Some(agg);
     }
+    let agg = first_use(dev, u64::from(heeds_buses), iovad());
+    if agg.is_null() { None } else { Some(agg) }
+}
+
+/// The slow way, once per device, CPU and collision of hints. A subprogram, so that the usual way keeps few registers.
+#[cold]
+#[inline(never)]
+fn first_use(dev: Ptr, heeds_buses: u64, iovad: Ptr) -> *mut DeviceAgg {
     let number = find_or_assign(dev, iovad);
-    let agg = DEVICES.get_ptr_mut(number)?;
-    if number == SLOT_OTHER {
-        lost!(no_slot);
-    } else {
-        unsafe {
-            hint.write_volatile(number);
+    let Some(agg) = DEVICES.get_ptr_mut(number) else { return core::ptr::null_mut() };
+    unsafe {
+        (*agg).slot = number;
+        (*agg).sac = when_sac(dev, heeds_buses);
+        if number == SLOT_OTHER {
+            lost!(no_slot);
+        } else {
+            hint(dev).write_volatile(number);
             (*agg).dev = dev as u64;
         }
     }
-    Some(Slot { number, agg })
+    agg
 }
 
-/// The slow way, once per device, CPU and collision of hints.
+/// When the kernel tries below 4 GiB first for `dev`, as far as that never changes.
 #[inline(always)]
-fn find_or_assign(dev: Ptr, iovad: impl FnOnce() -> Ptr) -> u32 {
+fn when_sac(dev: Ptr, heeds_buses: u64) -> u32 {
+    let told_by = config!(sac);
+    if told_by == sac_told_by::NEVER {
+        return sac::SEARCHED;
+    }
+    if heeds_buses == 0 {
+        return sac::ALWAYS;
+    }
+    let limit = field::<u64>(dev, offset!(device_bus_dma_limit)).unwrap_or(0);
+    if limit != 0 && limit >> 32 == 0 {
+        return sac::CONFINED;
+    }
+    if told_by == sac_told_by::FLAG {
+        return sac::FLAG;
+    }
+    let bus = field::<Ptr>(dev, offset!(device_bus)).unwrap_or(core::ptr::null());
+    if low32(bus) == config!(pci_bus) { sac::ALWAYS } else { sac::SEARCHED }
+}
+
+/// The number of a device's slot.
+#[inline(always)]
+fn find_or_assign(dev: Ptr, iovad: Ptr) -> u32 {
     let key = dev as u64;
     if let Some(info) = DEVICE_SLOTS.get_ptr(key) {
         return unsafe { (*info).slot };
@@ -62,17 +86,12 @@ fn find_or_assign(dev: Ptr, iovad: impl FnOnce() -> Ptr) -> u32 {
     let Ok(Some(number)) = FREE_SLOTS.pop() else {
         return SLOT_OTHER;
     };
-    let info = DeviceInfo { dev: key, iovad: iovad() as u64, group: group_of(dev), slot: number };
+    let info = DeviceInfo { dev: key, iovad: iovad as u64, group: group_of(dev), slot: number };
     if DEVICE_SLOTS.insert(key, info, u64::from(aya_ebpf::bindings::BPF_NOEXIST)).is_ok() {
+        let arg = info.group as u64;
         event::send(
             Kind::DeviceNew,
-            event::Facts {
-                dev: key,
-                iovad: info.iovad,
-                arg: info.group as u64,
-                slot: number,
-                ..event::Facts::NONE
-            },
+            event::Facts { dev: key, iovad: info.iovad, arg, slot: number, ..event::Facts::NONE },
         );
         return number;
     }

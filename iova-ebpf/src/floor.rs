@@ -25,6 +25,18 @@ macro_rules! empty {
     };
 }
 
+/// Where the return is traced alone.
+macro_rules! empty_exit {
+    ($function:literal, $exit:ident) => {
+        #[fexit(function = $function)]
+        pub fn $exit(_ctx: FExitContext) -> i32 {
+            0
+        }
+    };
+}
+
+empty_exit!("iommu_dma_alloc_iova", alloc_alone_exit);
+empty_exit!("intel_alloc_iova", alloc_intel_alone_exit);
 empty!("iommu_dma_alloc_iova", alloc_enter, alloc_exit);
 empty!("intel_alloc_iova", alloc_intel_enter, alloc_intel_exit);
 empty!("__iommu_dma_unmap", free_enter, free_exit);

@@ -11,10 +11,10 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 
 use iova_common::frames;
 
-use crate::asm::{cpu, masked_by};
-use crate::kernel::config;
+use crate::asm::cpu;
+use crate::kernel::{config, mask};
 use crate::maps::lost;
-use crate::way::{self, Timer, WAYS, Way};
+use crate::way::{self, Timer, Way, Ways};
 
 /// A callee's saved arguments lie at most this far below its caller's (112 to 192 bytes were seen for each level; up
 /// to three levels).
@@ -111,17 +111,15 @@ impl Notes {
 #[repr(C)]
 struct Frames {
     /// Open allocations.
-    alloc: [Frame; WAYS],
+    alloc: Ways<Frame>,
     /// Open timed unmaps.
-    free: [Unmap; WAYS],
+    free: Ways<Unmap>,
     /// Open timed `dma_map` calls.
-    map: [Timer; WAYS],
+    map: Ways<Timer>,
     /// Open tree searches, where allocations are not timed.
-    search: [Timer; WAYS],
+    search: Ways<Timer>,
     /// Not 0 while there may be notes that no allocation has claimed.
     noted: u64,
-    /// Not 0 while there may be an open timed unmap.
-    timed_free: u64,
 }
 
 /// A CPU's, apart from the others'.
@@ -139,14 +137,14 @@ static mut BY_CPU: [Apart; frames::MOST] = unsafe { core::mem::zeroed() };
 /// This CPU's open calls.
 #[inline(always)]
 fn mine() -> *mut Frames {
-    let cpu = masked_by(cpu(), config!(cpu_mask));
+    let cpu = mask!(cpu(), cpu_mask);
     unsafe { (&raw mut BY_CPU).cast::<u8>().add(cpu as usize * APART) }.cast()
 }
 
 /// Opens an allocation.
 #[inline(always)]
 pub fn open_alloc<T>(ctx: *const T) {
-    let frame = way::free_way(unsafe { &raw mut (*mine()).alloc }.cast::<Frame>(), ctx);
+    let frame = way::free_way(unsafe { &raw mut (*mine()).alloc }, ctx);
     if frame.is_null() {
         return;
     }
@@ -160,14 +158,14 @@ pub fn open_alloc<T>(ctx: *const T) {
 /// would be an unset register, which the verifier refuses to see copied.)
 #[inline(always)]
 pub fn find_alloc<T>(ctx: *const T) -> *mut Frame {
-    way::find(unsafe { &raw mut (*mine()).alloc }.cast::<Frame>(), ctx)
+    way::find(unsafe { &raw mut (*mine()).alloc }, ctx)
 }
 
 /// The allocation inside which a function with saved arguments at `ctx` runs. Newest first: a hard interrupt inside a
 /// soft one shares its stack, and both may be near.
 #[inline(always)]
 fn around<T>(ctx: *const T) -> Option<NonNull<Frame>> {
-    let ways = unsafe { &raw mut (*mine()).alloc }.cast::<Frame>();
+    let ways = Ways::first(unsafe { &raw mut (*mine()).alloc });
     for way in [3, 2, 1, 0] {
         let frame = unsafe { ways.add(way) };
         let tag = unsafe { core::ptr::read_volatile(&raw const (*frame).timer.tag) };
@@ -196,7 +194,7 @@ pub fn notes_of_search<T>(ctx: *const T, iovad: u64) -> Option<NonNull<Frame>> {
 /// What another inner function of the same allocation has noted.
 #[inline(always)]
 fn near<T>(ctx: *const T, iovad: u64) -> Option<NonNull<Frame>> {
-    let ways = unsafe { &raw mut (*mine()).alloc }.cast::<Frame>();
+    let ways = Ways::first(unsafe { &raw mut (*mine()).alloc });
     for way in [3, 2, 1, 0] {
         let frame = unsafe { ways.add(way) };
         let tag = unsafe { core::ptr::read_volatile(&raw const (*frame).timer.tag) };
@@ -212,7 +210,7 @@ fn near<T>(ctx: *const T, iovad: u64) -> Option<NonNull<Frame>> {
 #[inline(always)]
 fn begin<T>(ctx: *const T, iovad: u64) -> Option<NonNull<Frame>> {
     let frames = mine();
-    let frame = way::free_way(unsafe { &raw mut (*frames).alloc }.cast::<Frame>(), ctx);
+    let frame = way::free_way(unsafe { &raw mut (*frames).alloc }, ctx);
     if !frame.is_null() {
         unsafe {
             (*frame).timer.tag = ctx as u64;
@@ -232,7 +230,7 @@ pub fn claim<T>(ctx: *const T, iovad: impl FnOnce() -> u64) -> *mut Frame {
     if unsafe { (*frames).noted } == 0 {
         return core::ptr::null_mut();
     }
-    let (iovad, ways) = (iovad(), unsafe { &raw mut (*frames).alloc }.cast::<Frame>());
+    let (iovad, ways) = (iovad(), Ways::first(unsafe { &raw mut (*frames).alloc }));
     let (mut found, mut others) = (core::ptr::null_mut::<Frame>(), 0);
     for way in [3, 2, 1, 0] {
         let frame = unsafe { ways.add(way) };
@@ -261,24 +259,19 @@ pub fn claim<T>(ctx: *const T, iovad: impl FnOnce() -> u64) -> *mut Frame {
 /// Opens an unmap of the device in `slot`.
 #[inline(always)]
 pub fn open_free<T>(ctx: *const T, slot: u32) {
-    let frames = mine();
-    let unmap = way::open(unsafe { &raw mut (*frames).free }.cast::<Unmap>(), ctx);
+    let unmap = way::open(unsafe { &raw mut (*mine()).free }, ctx);
     if !unmap.is_null() {
-        unsafe {
-            (*unmap).slot = u64::from(slot);
-            (*frames).timed_free = 1;
-        }
+        unsafe { (*unmap).slot = u64::from(slot) };
     }
 }
 
 /// Closes an unmap: the slot of its device and its duration, if it was open.
 #[inline(always)]
 pub fn close_free<T>(ctx: *const T) -> Option<(u32, u64)> {
-    let frames = mine();
-    if unsafe { (*frames).timed_free } == 0 {
+    let ways = unsafe { &raw mut (*mine()).free };
+    if !Ways::any(ways) {
         return None;
     }
-    let ways = unsafe { &raw mut (*frames).free }.cast::<Unmap>();
     let unmap = way::find(ways, ctx);
     if unmap.is_null() {
         return None;
@@ -286,34 +279,31 @@ pub fn close_free<T>(ctx: *const T) -> Option<(u32, u64)> {
     let unmap = unsafe { &mut *unmap };
     let ns = unmap.timer.elapsed();
     unmap.close();
-    if way::taken(ways) == 0 {
-        unsafe { (*frames).timed_free = 0 };
-    }
     Some((unmap.slot as u32, ns))
 }
 
 /// Opens a `dma_map` call.
 #[inline(always)]
 pub fn open_map<T>(ctx: *const T) {
-    way::open(unsafe { &raw mut (*mine()).map }.cast::<Timer>(), ctx);
+    way::open(unsafe { &raw mut (*mine()).map }, ctx);
 }
 
 /// Closes a `dma_map` call: its duration, if it was open.
 #[inline(always)]
 pub fn close_map<T>(ctx: *const T) -> Option<u64> {
-    close(way::find(unsafe { &raw mut (*mine()).map }.cast::<Timer>(), ctx))
+    close(way::find(unsafe { &raw mut (*mine()).map }, ctx))
 }
 
 /// Opens a tree search.
 #[inline(always)]
 pub fn open_search<T>(ctx: *const T) {
-    way::open(unsafe { &raw mut (*mine()).search }.cast::<Timer>(), ctx);
+    way::open(unsafe { &raw mut (*mine()).search }, ctx);
 }
 
 /// Closes a tree search: its duration, if it was open.
 #[inline(always)]
 pub fn close_search<T>(ctx: *const T) -> Option<u64> {
-    close(way::find(unsafe { &raw mut (*mine()).search }.cast::<Timer>(), ctx))
+    close(way::find(unsafe { &raw mut (*mine()).search }, ctx))
 }
 
 #[inline(always)]

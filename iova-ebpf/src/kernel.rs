@@ -31,6 +31,31 @@ macro_rules! offset {
 }
 pub(crate) use offset;
 
+/// Loads a field of [`Offsets`](iova_common::offsets::Offsets) that the kernel has; where it has none, the verifier refuses the program,
+/// unless the load is ruled out before.
+macro_rules! load {
+    ($type:ty, $base:expr, $field:ident) => {
+        <$type as crate::asm::Loaded>::load::<
+            {
+                iova_common::patch::load(core::mem::offset_of!(iova_common::offsets::Offsets, $field))
+            },
+        >($base)
+    };
+}
+pub(crate) use load;
+
+/// The bits of a number that a field of [`Config`](iova_common::config::Config) leaves.
+macro_rules! mask {
+    ($value:expr, $field:ident) => {
+        crate::asm::patched_mask::<
+            {
+                iova_common::patch::mask(core::mem::offset_of!(iova_common::config::Config, $field))
+            },
+        >($value)
+    };
+}
+pub(crate) use mask;
+
 /// Loads a field, `None` where the kernel has no such field. A bad pointer reads as 0: the verifier makes these loads
 /// fault-tolerant.
 #[inline(always)]

@@ -13,17 +13,18 @@ use crate::maps::MAPS;
 
 /// All traced map functions take the `struct device *` first.
 #[inline(always)]
-fn exit(ctx: *mut c_void) {
+fn exit(ctx: *mut c_void, heeds_buses: bool) {
     let Some(ns) = frame::close_map(ctx) else { return };
-    let Some(slot) = device::slot(arg_ptr(ctx, 0), || core::ptr::null()) else { return };
-    if let Some(agg) = MAPS.get_ptr_mut(slot.number) {
+    let Some(agg) = device::slot(arg_ptr(ctx, 0), heeds_buses, || core::ptr::null()) else { return };
+    if let Some(agg) = MAPS.get_ptr_mut(unsafe { (*agg).slot }) {
         hist::record(unsafe { &raw mut (*agg).latency }, ns);
     }
 }
 
 /// The entry and return programs of one map function. An ELF program has one target, so each gets its pair.
+/// Whether it heeds `bus_dma_limit` follows its name: see [`device::slot`].
 macro_rules! map_function {
-    ($function:literal, $enter:ident, $exit:ident) => {
+    ($function:literal, $heeds_buses:literal, $enter:ident, $exit:ident) => {
         #[fentry(function = $function)]
         pub fn $enter(ctx: FEntryContext) -> i32 {
             frame::open_map(ctx.as_ptr());
@@ -32,17 +33,17 @@ macro_rules! map_function {
 
         #[fexit(function = $function)]
         pub fn $exit(ctx: FExitContext) -> i32 {
-            exit(ctx.as_ptr());
+            exit(ctx.as_ptr(), $heeds_buses);
             0
         }
     };
 }
 
-map_function!("iommu_dma_map_page", map_page_enter, map_page_exit);
-map_function!("iommu_dma_map_phys", map_phys_enter, map_phys_exit);
-map_function!("iommu_dma_map_sg", map_sg_enter, map_sg_exit);
-map_function!("iommu_dma_alloc", map_coherent_enter, map_coherent_exit);
-map_function!("dma_iova_try_alloc", map_two_step_enter, map_two_step_exit);
-map_function!("intel_map_page", map_intel_page_enter, map_intel_page_exit);
-map_function!("intel_map_sg", map_intel_sg_enter, map_intel_sg_exit);
-map_function!("intel_alloc_coherent", map_intel_coherent_enter, map_intel_coherent_exit);
+map_function!("iommu_dma_map_page", true, map_page_enter, map_page_exit);
+map_function!("iommu_dma_map_phys", true, map_phys_enter, map_phys_exit);
+map_function!("iommu_dma_map_sg", true, map_sg_enter, map_sg_exit);
+map_function!("iommu_dma_alloc", true, map_coherent_enter, map_coherent_exit);
+map_function!("dma_iova_try_alloc", true, map_two_step_enter, map_two_step_exit);
+map_function!("intel_map_page", false, map_intel_page_enter, map_intel_page_exit);
+map_function!("intel_map_sg", false, map_intel_sg_enter, map_intel_sg_exit);
+map_function!("intel_alloc_coherent", false, map_intel_coherent_enter, map_intel_coherent_exit);

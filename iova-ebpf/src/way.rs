@@ -60,36 +60,61 @@ impl Way for Timer {
     }
 }
 
+/// The ways of one kind of call on one CPU.
+#[repr(C)]
+pub struct Ways<W> {
+    ways: [W; WAYS],
+    /// Not 0 while any but the first may be taken: nearly always there is one call at a time, and one look is enough.
+    nested: u64,
+}
+
+impl<W: Way> Ways<W> {
+    /// Its first way.
+    #[inline(always)]
+    pub fn first(this: *mut Self) -> *mut W {
+        unsafe { &raw mut (*this).ways }.cast()
+    }
+
+    /// False if no call is open.
+    #[inline(always)]
+    pub fn any(this: *mut Self) -> bool {
+        unsafe { (*Self::first(this)).timer().tag | (*this).nested != 0 }
+    }
+}
+
 /// A way for the call at `ctx`: the lowest free one, after freeing those whose call must have returned. Null if all are
 /// taken by calls that may still be open.
 #[inline(always)]
-pub fn free_way<W: Way, T>(ways: *mut W, ctx: *const T) -> *mut W {
-    if taken(ways) == 0 {
-        return ways;
-    }
-    let mut free = core::ptr::null_mut();
+pub fn free_way<W: Way, T>(ways: *mut Ways<W>, ctx: *const T) -> *mut W {
+    if Ways::any(ways) { another_way(ways, ctx) } else { Ways::first(ways) }
+}
+
+#[inline(always)]
+fn another_way<W: Way, T>(ways: *mut Ways<W>, ctx: *const T) -> *mut W {
+    let first = Ways::first(ways);
+    // Before looking: an interrupt from here on says so again.
+    unsafe { core::ptr::write_volatile(&raw mut (*ways).nested, 0) };
+    let (mut free, mut taken) = (core::ptr::null_mut(), 0);
     for way in [3, 2, 1, 0] {
-        let way = unsafe { &mut *ways.add(way) };
-        let tag = way.timer().tag;
-        if tag == 0 {
-            free = way;
-        } else if returned(tag, ctx) {
+        let way = unsafe { &mut *first.add(way) };
+        let tag = unsafe { core::ptr::read_volatile(&raw const way.timer().tag) };
+        if tag != 0 && !returned(tag, ctx) {
+            taken |= tag;
+        } else {
             way.close();
             free = way;
         }
     }
-    if free.is_null() { reclaim(ways) } else { free }
-}
-
-/// Not 0 if any way is taken.
-#[inline(always)]
-pub fn taken<W: Way>(ways: *mut W) -> u64 {
-    (0..WAYS).fold(0, |taken, way| taken | unsafe { (*ways.add(way)).timer().tag })
+    if taken != 0 {
+        unsafe { (*ways).nested = 1 };
+    }
+    if free.is_null() { reclaim(first) } else { free }
 }
 
 /// The way of the call at `ctx`, null if there is none.
 #[inline(always)]
-pub fn find<W: Way, T>(ways: *mut W, ctx: *const T) -> *mut W {
+pub fn find<W: Way, T>(ways: *mut Ways<W>, ctx: *const T) -> *mut W {
+    let ways = Ways::first(ways);
     let is = |way: usize| unsafe { (*ways.add(way)).timer().tag } == ctx as u64;
     if is(0) {
         return ways;
@@ -144,7 +169,7 @@ pub fn outdated(timer: &mut Timer) -> bool {
 
 /// Opens a timed call. Its way, or null.
 #[inline(always)]
-pub fn open<W: Way, T>(ways: *mut W, ctx: *const T) -> *mut W {
+pub fn open<W: Way, T>(ways: *mut Ways<W>, ctx: *const T) -> *mut W {
     let way = free_way(ways, ctx);
     if way.is_null() {
         lost!(frames_lost);

@@ -33,12 +33,13 @@ pub(super) fn attach(
     sys::raise_memlock();
     let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
     let offsets = kernel.offsets();
-    let (sac, sac_argument) = sac(kernel);
+    let sac = sac(kernel);
     let config = Config {
         watch_dev: extras.watch.unwrap_or(0),
         call_sampling: extras.calls.map_or(0, |calls| calls.get().into()),
         sac: sac.unwrap_or(sac::NEVER),
-        sac_argument,
+        sac_flag: sac_flag(kernel).unwrap_or(0),
+        pci_bus: kernel.symbol("pci_bus_type").unwrap_or(0) & 0xffff_ffff,
         cpu_mask: u64::from(frame_cpus(cpus)) - 1,
         ..config(profile, demand.strict)
     };
@@ -98,20 +99,23 @@ pub(super) fn config(profile: Profile, strict: bool) -> Config {
     }
 }
 
-/// By what the kernel decides whether it tries below 4 GiB first, as [`Config::sac`] and its argument; `None` if that can't be told.
-fn sac(kernel: &Kernel) -> (Option<u64>, u64) {
-    if let Some(flag) = kernel.btf.member("dev_iommu.pci_32bit_workaround") {
-        return (Some(sac::FLAG), 1 << (flag.bit_offset % 8));
+/// By what the kernel decides whether it tries below 4 GiB first: one of [`sac`]; `None` if that can't be told.
+fn sac(kernel: &Kernel) -> Option<u64> {
+    if sac_flag(kernel).is_some() {
+        return Some(sac::FLAG);
     }
     let line = kernel.root.text("proc/cmdline").unwrap_or_default();
     let forced = ["iommu.forcedac=1", "iommu.forcedac=on", "iommu.forcedac=y", "intel_iommu=forcedac"];
     if line.split_whitespace().any(|word| forced.contains(&word)) {
-        return (Some(sac::NEVER), 0);
+        return Some(sac::NEVER);
     }
-    match kernel.symbol("pci_bus_type") {
-        Some(address) => (Some(sac::PCI), address & 0xffff_ffff),
-        None => (None, 0),
-    }
+    kernel.symbol("pci_bus_type").map(|_| sac::PCI)
+}
+
+/// The bit of `pci_32bit_workaround` in its byte; `None` on a kernel without it.
+fn sac_flag(kernel: &Kernel) -> Option<u64> {
+    let flag = kernel.btf.member("dev_iommu.pci_32bit_workaround")?;
+    Some(1 << (flag.bit_offset % 8))
 }
 
 fn load_error(error: ObjectError) -> ProbeError {

@@ -109,7 +109,9 @@ pub(crate) fn metric_named(name: &str) -> Option<&'static str> {
 }
 
 /// Programs that send single calls as well, and those in whose place they are then.
-const TELLING: [(&str, &str); 5] = [
+const TELLING: [(&str, &str); 7] = [
+    ("alloc_alone_exit_told", "alloc_alone_exit"),
+    ("alloc_intel_alone_exit_told", "alloc_intel_alone_exit"),
     ("alloc_exit_told", "alloc_exit"),
     ("alloc_intel_exit_told", "alloc_intel_exit"),
     ("free_enter_told", "free_enter"),
@@ -166,8 +168,10 @@ use Profile::{Default as Usual, Full, Light};
 /// frames open), and the functions inside last.
 pub const HOOKS: &[Hook] = &[
     hook("device_gone", "remove_device_from_group", Tracepoint, Light, Role::DeviceGone),
-    hook("alloc_exit", "iommu_dma_alloc_iova", Exit, Light, Role::Alloc),
-    hook("alloc_intel_exit", "intel_alloc_iova", Exit, Light, Role::Alloc),
+    light("alloc_alone_exit", "iommu_dma_alloc_iova", Exit, Role::Alloc),
+    light("alloc_intel_alone_exit", "intel_alloc_iova", Exit, Role::Alloc),
+    hook("alloc_exit", "iommu_dma_alloc_iova", Exit, Usual, Role::Alloc),
+    hook("alloc_intel_exit", "intel_alloc_iova", Exit, Usual, Role::Alloc),
     hook("alloc_enter", "iommu_dma_alloc_iova", Entry, Usual, Role::AllocEntry),
     hook("alloc_intel_enter", "intel_alloc_iova", Entry, Usual, Role::AllocEntry),
     hook("free_exit", "__iommu_dma_unmap", Exit, Usual, Role::FreeLatency),

@@ -12,6 +12,7 @@ use aya::maps::{Map, MapData, MapError};
 use aya_obj::generated::bpf_map_type;
 use aya_obj::{EbpfSectionKind, Function};
 use iova_common::frames;
+use iova_common::patch::Field;
 
 use super::constants::Constants;
 use super::entries::Entries;
@@ -32,8 +33,8 @@ pub enum ObjectError {
     #[error(transparent)]
     Linking(#[from] aya_obj::relocation::EbpfRelocationError),
     /// The programs want a constant that there is not.
-    #[error("the programs want a constant that this iova does not have ({0:#x})")]
-    Constant(u64),
+    #[error("the programs want a constant that this iova does not have ({0:?})")]
+    Constant(Field),
     /// A map could not be made.
     #[error(transparent)]
     Map(#[from] MapError),

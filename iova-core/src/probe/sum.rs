@@ -54,6 +54,8 @@ counters!(QualityAgg { frames_lost, inner_unowned, events_limited, faults_limite
 impl Counters for DeviceAgg {
     const ZERO: Self = Self {
         dev: 0,
+        slot: 0,
+        sac: 0,
         alloc_by_order: [0; ORDERS],
         alloc_bytes: 0,
         alloc_failed: 0,

@@ -3,9 +3,10 @@
 use anyhow::{Context as _, Result};
 use aya::programs::{FEntry, FExit};
 use aya::{Btf, Ebpf};
+use iova_core::inventory::Inventory;
 use iova_core::kernel::Kernel;
-use iova_core::probe::Profile;
-use iova_core::probe::hooks::{HOOKS, Place, Role};
+use iova_core::probe::hooks::{HOOKS, Hook, Place, Role};
+use iova_core::probe::{Demand, Profile};
 
 /// Where the lab puts the object.
 const OBJECT: &str = "/lib/iova/floor.bpf.o";
@@ -18,9 +19,12 @@ const PATH: [Role; 6] =
 pub(crate) fn attach(profile: &str) -> Result<Ebpf> {
     let profile: Profile = profile.parse().map_err(anyhow::Error::msg)?;
     let kernel = Kernel::load()?;
+    let strict = Demand::of(&Inventory::collect(Some(&kernel))).strict;
     let btf = Btf::from_sys_fs()?;
     let mut ebpf = Ebpf::load_file(OBJECT).with_context(|| format!("cannot load {OBJECT}"))?;
-    for hook in HOOKS.iter().filter(|hook| hook.serves(profile) && PATH.contains(&hook.role)) {
+    let timed = |role| profile == Profile::Full || strict || role != Role::FreeLatency;
+    let is_on_path = |hook: &&Hook| hook.serves(profile) && PATH.contains(&hook.role) && timed(hook.role);
+    for hook in HOOKS.iter().filter(is_on_path) {
         // Programs for functions off the path (scatter lists, coherent memory) have no empty twin.
         let Some(program) = ebpf.program_mut(hook.program).filter(|_| kernel.hookable(hook.target)) else {
             continue;
