@@ -68,7 +68,9 @@ impl Constants {
     fn value(&self, field: Field) -> Result<u64, ObjectError> {
         match field {
             Field::Config(place) => number(&self.config, place).map(u64::from_ne_bytes),
-            Field::Offset(place) => number(&self.offsets, place).map(|bytes| u64::from(u32::from_ne_bytes(bytes))),
+            Field::Offset(place) => {
+                number(&self.offsets, place).map(|bytes| u64::from(u32::from_ne_bytes(bytes)))
+            }
         }
         .ok_or(ObjectError::Constant(field))
     }

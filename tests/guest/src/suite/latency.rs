@@ -14,14 +14,17 @@
 //! does so to all of it. An interruption may also hit only what is outside, so the lower bound has to hold in one of
 //! [`RUNS`] runs.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::load::{Answer, EDU, Load, falls_back};
-use crate::measure::{Report, known};
+use crate::measure::{Report, known, number};
 use crate::{Outcome, Test};
 
-pub(crate) const TESTS: &[(&str, Test)] =
-    &[("latency.map_and_unmap", map_and_unmap), ("latency.slow_allocation", slow_allocation)];
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("latency.map_and_unmap", map_and_unmap),
+    ("latency.slow_allocation", slow_allocation),
+    ("latency.left_out_with_a_reason", left_out),
+];
 
 const RUNS: usize = 10;
 /// Half a bucket of the histogram.
@@ -73,6 +76,37 @@ fn slow_allocation() -> Result<Outcome> {
     let outcome = search("default", "alloc.latency_ns").and_then(|_| search("light", "alloc.search_ns"));
     load.clean()?;
     outcome
+}
+
+/// What a profile does not time is absent, and the report says why; what it times is there.
+fn left_out() -> Result<Outcome> {
+    let load = Load::new(EDU)?;
+    let timed: [(&str, &[(&str, bool)]); 2] = [
+        ("light", &[("alloc.latency_ns", false), ("alloc.search_ns", true), ("free.latency_ns", false)]),
+        ("default", &[("alloc.latency_ns", true), ("alloc.search_ns", false)]),
+    ];
+    for (profile, metrics) in timed {
+        // No cache holds this size: each allocation searches.
+        let report = Report::around(&load, profile, "loop mask=64 sizes=260K count=200 pin")?.0;
+        for (metric, is_timed) in metrics {
+            is_told(&report, metric, *is_timed).with_context(|| format!("profile {profile}"))?;
+        }
+        if profile == "default" {
+            // Where a domain is strict an unmap waits, and is timed.
+            let types = report.devices()?.iter().map(|device| &device["domain_type"]);
+            let lazy = types.filter(|kind| !kind.is_null()).all(|kind| kind != "DMA" && kind != "unknown");
+            is_told(&report, "free.latency_ns", !lazy).context("profile default")?;
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+fn is_told(report: &Report, metric: &str, is_timed: bool) -> Result<()> {
+    let value = number(report.device(EDU)?, &format!("{metric}.p99"))?;
+    ensure!(value.is_some() == is_timed, "{metric}.p99 is {value:?}");
+    let why = report.why_unknown(metric)?;
+    ensure!(why.is_some() != is_timed || metric == "alloc.search_ns", "{metric}: the reason is {why:?}");
+    Ok(())
 }
 
 struct Run {

@@ -50,7 +50,7 @@ fn outer(report: &Report, profile: &str, truth: &Answer) -> Result<()> {
     let device = report.device(EDU)?;
     let ours = by_order(&device["alloc"], "by_order")?;
     ensure!(ours == truth.by_order(""), "{EDU}: orders {ours:?}, module {:?}", truth.by_order(""));
-    for (name, truth) in wanted.into_iter().filter(|(name, _)| counted(profile, name)) {
+    for (name, truth) in wanted {
         let ours = known(device, name)?;
         ensure!(ours == truth, "{EDU}: {name} {ours}, module {truth}; quality {}", report.quality());
     }
@@ -63,7 +63,7 @@ fn inner(report: &Report, profile: &str, truth: &Answer) -> Result<()> {
     let skipped = report.skipped()?;
     let wanted = figures(truth, "other_")?.into_iter();
     // Bytes are counted where frees are, so they are as many as those, whether some are missing or not.
-    for (name, truth) in wanted.filter(|(name, _)| *name != "free.bytes" && counted(profile, name)) {
+    for (name, truth) in wanted.filter(|(name, _)| *name != "free.bytes") {
         let ours = known(device, name)?;
         let missing = truth.checked_sub(ours).filter(|&missing| missing <= skipped);
         let quality = report.quality();
@@ -93,11 +93,6 @@ fn figures(truth: &Answer, prefix: &str) -> Result<Vec<(&'static str, u64)>> {
         ("free.count", get("unmaps")?),
         ("free.bytes", get("bytes")?),
     ])
-}
-
-/// Profile light does not count attempts below 4 GiB; `counts` checks that it says so.
-fn counted(profile: &str, name: &str) -> bool {
-    profile != "light" || name != "alloc.sac_attempts"
 }
 
 /// No device but the two has an allocation of these orders.

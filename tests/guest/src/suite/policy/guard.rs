@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use iova_common::policy::{Record, Stage, cause, kind, relation, stage_flag};
+use iova_common::policy::{IOC_RENEW, Record, Stage, cause, kind, relation, stage_flag};
 
 use super::device::{self, EDU, PATIENCE};
 use super::edu::{BYTES, Edu, Transfer};
 use super::host;
 use super::lease::{Control, records_of};
+use super::syscall_stop::AtIoctl;
 use super::tool::{self, Trial};
 use crate::Outcome;
 use crate::load::Load;
@@ -177,20 +178,41 @@ pub(super) fn drained() -> Result<Outcome> {
 
 /// A watcher that looks only after its lease has run out still finds the fault.
 pub(super) fn late() -> Result<Outcome> {
+    unwatched(|trial, edu| {
+        trial.signal(libc::SIGSTOP);
+        let write = edu.write(1, 0)?[0];
+        // The kernel's own guard does not wait for the watcher.
+        EDU.until("state", |state| !state.starts_with("leased"), PATIENCE)?;
+        trial.signal(libc::SIGCONT);
+        Ok(write)
+    })
+}
+
+/// The same if it has just looked, and asks for more time.
+pub(super) fn after_last_look() -> Result<Outcome> {
+    unwatched(|trial, edu| {
+        let stopped = AtIoctl::stop(trial.pid(), IOC_RENEW)?;
+        let write = edu.write(1, 0)?[0];
+        EDU.until("state", |state| !state.starts_with("leased"), PATIENCE)?;
+        stopped.release()?;
+        Ok(write)
+    })
+}
+
+/// A device that writes while its watcher can't look.
+fn unwatched(write: impl FnOnce(&Trial, &Edu) -> Result<Transfer>) -> Result<Outcome> {
     if !host::reports_faults() {
         return Ok(Outcome::Skipped("this QEMU's AMD-Vi reports no blocked write".into()));
     }
     let edu = ready(BYSTANDER)?;
     let policy = format!("dac:{}", width());
     let trial = Trial::start(EDU.0, &policy, &["--flush"])?;
-    trial.signal(libc::SIGSTOP);
-    let write = edu.write(1, 0)?[0];
-    // The kernel's own guard does not wait for the watcher.
-    EDU.until("state", |state| !state.starts_with("leased"), PATIENCE)?;
-    trial.signal(libc::SIGCONT);
-    EDU.until("state", |state| state.starts_with("quarantined"), PATIENCE)?;
-    let said = trial.end()?.code(1)?.json()?;
+    let write = write(&trial, &edu)?;
+    let state = EDU.until("state", |state| state.starts_with("quarantined"), PATIENCE);
+    let said = trial.end()?;
+    let said = said.code(1)?.json()?;
     println!("# the trial says: {}", said["why"]);
+    state?;
     ensure!(said["outcome"] == "quarantined", "the outcome is {}", said["outcome"]);
     named(&fault_record(write)?)?;
     tool::policy(&["release", EDU.0])?.code(0)?;

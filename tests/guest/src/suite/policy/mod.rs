@@ -25,6 +25,7 @@ mod selfcheck;
 mod slab;
 mod stock;
 mod storm;
+mod syscall_stop;
 mod tool;
 mod uevent;
 
@@ -105,6 +106,7 @@ pub(crate) const GUARD: &[(&str, Test)] = &[
     ("policy_guard.a_fault_reverts_and_quarantines", guard::fault),
     ("policy_guard.evidence_outlives_the_caches", guard::drained),
     ("policy_guard.a_late_look_still_quarantines", guard::late),
+    ("policy_guard.a_fault_after_the_last_look_still_quarantines", guard::after_last_look),
     // The last: not every emulated device wakes up.
     ("policy_life.no_lease_begins_before_sleep", life::no_lease_before_sleep),
     ("policy_life.suspend", life::suspend),

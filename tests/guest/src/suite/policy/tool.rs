@@ -34,6 +34,10 @@ impl Trial {
         Ok(Self(running))
     }
 
+    pub(super) fn pid(&self) -> libc::pid_t {
+        self.0.pid()
+    }
+
     pub(super) fn signal(&self, signal: i32) {
         self.0.signal(signal);
     }

@@ -54,15 +54,19 @@ impl Watch<'_> {
         match self.control.abort(&self.lease, how) {
             Ok(()) => Ok(verdict),
             Err(ModuleError::NoLease) if self.taken().is_some_and(Cause::is_hardware) => Ok(verdict),
-            Err(error) => self.lost(error),
+            Err(error) => self.taken().map(Verdict::Taken).ok_or_else(|| host::stop(error)),
         }
     }
 
-    pub(super) fn take_back(&self, no: No) -> Verdict {
+    /// Takes the policy back, unless a fault that came since the last look says more. Nothing looks after this.
+    pub(super) fn take_back(&mut self, no: No) -> Result<Verdict, Stop> {
+        if let Some(verdict) = self.faults()? {
+            return Ok(verdict);
+        }
         match self.control.abort(&self.lease, Abort::GiveUp) {
-            Ok(()) => Verdict::Not(no),
+            Ok(()) => Ok(Verdict::Not(no)),
             // It is over already, or will be as soon as the descriptor is closed.
-            Err(_) => self.taken().map_or(Verdict::Not(no), Verdict::Taken),
+            Err(_) => Ok(self.lease_over()?.unwrap_or(Verdict::Not(no))),
         }
     }
 
@@ -104,7 +108,8 @@ impl Watch<'_> {
         ours.filter(|record| record.cause == Cause::Fault).find_map(|record| Some(record.evidence?.address))
     }
 
-    pub(super) fn lost(&self, error: ModuleError) -> Result<Verdict, Stop> {
-        self.taken().map(Verdict::Taken).ok_or_else(|| host::stop(error))
+    /// The module has refused: mostly because the lease is over.
+    pub(super) fn lost(&mut self, error: ModuleError) -> Result<Verdict, Stop> {
+        self.lease_over()?.ok_or_else(|| host::stop(error))
     }
 }

@@ -81,14 +81,16 @@ struct Ready {
 impl Watch<'_> {
     /// Watches until the trial is over. The lease is committed or aborted when this returns, also with an error.
     pub(super) fn run(&mut self) -> Result<Verdict, Stop> {
-        let verdict = self.wait_for_verdict();
+        let verdict = match self.wait_for_verdict() {
+            Ok(Verdict::Not(no)) => self.take_back(no),
+            other => other,
+        };
         match verdict {
-            Ok(Verdict::Not(no)) => Ok(self.take_back(no)),
             Err(_) => {
                 let _ = self.control.abort(&self.lease, Abort::GiveUp);
                 verdict
             }
-            Ok(Verdict::Kept { .. }) => verdict,
+            Ok(Verdict::Kept { .. } | Verdict::Not(_)) => verdict,
             Ok(done) => {
                 // What led to it belongs to the figures.
                 self.measure()?;
