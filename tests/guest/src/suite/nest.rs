@@ -37,14 +37,14 @@ fn nested(profile: &str, what: &str) -> Result<Outcome> {
     let (report, truth) = Report::around(&load, profile, &format!("probe on; {text}; probe off"))?;
     let inside = truth.get("nested_map")? + truth.get("nested_unmap")?;
     ensure!(inside >= LEAST, "only {inside} interrupts hit inside a call");
-    outer(&report, profile, &truth)?;
-    inner(&report, profile, &truth)?;
+    outer(&report, &truth)?;
+    inner(&report, &truth)?;
     nobody_else(&report, &truth)?;
     Ok(Outcome::Passed)
 }
 
 /// The thread's device: exact, whatever came in between.
-fn outer(report: &Report, profile: &str, truth: &Answer) -> Result<()> {
+fn outer(report: &Report, truth: &Answer) -> Result<()> {
     let mut wanted = figures(truth, "")?;
     wanted.push(("alloc.slow", truth.get("probe_slow")?));
     let device = report.device(EDU)?;
@@ -58,7 +58,7 @@ fn outer(report: &Report, profile: &str, truth: &Answer) -> Result<()> {
 }
 
 /// The interrupt's device: exact, or lower by what the kernel skipped and the report marks.
-fn inner(report: &Report, profile: &str, truth: &Answer) -> Result<()> {
+fn inner(report: &Report, truth: &Answer) -> Result<()> {
     let device = report.device(SATA)?;
     let skipped = report.skipped()?;
     let wanted = figures(truth, "other_")?.into_iter();
