@@ -37,9 +37,37 @@ pub(crate) struct Pair {
     /// With `iova record --events` in profile default, by the share of calls that are kept: shown, not judged.
     #[serde(default, skip_serializing)]
     pub(crate) events: BTreeMap<String, u64>,
+    /// In a strict domain, on one kernel: judged by a limit.
+    #[serde(default, skip_serializing)]
+    pub(crate) strict: Option<Strict>,
     /// Of a start of `iova`: judged by limits, not by what was before.
     #[serde(default, skip_serializing)]
     pub(crate) start: Option<Start>,
+}
+
+/// Where an unmap waits for the IOMMU, and profile default times one in 16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Strict {
+    /// With no tracer.
+    pub(crate) none: u64,
+    /// With `iova report` in profile default.
+    pub(crate) default: u64,
+}
+
+impl Strict {
+    /// What profile default may add.
+    const MOST: u64 = 1000;
+
+    /// What profile default adds.
+    pub(crate) fn added(self) -> u64 {
+        self.default.saturating_sub(self.none)
+    }
+
+    fn beyond(self) -> Option<String> {
+        let (added, most) = (self.added(), Self::MOST);
+        (added > most)
+            .then(|| format!("strict: profile default adds {added} instructions per pair, at most {most}"))
+    }
 }
 
 /// One number per profile.
@@ -143,6 +171,8 @@ impl Baseline {
         Self::module_is_free(measured)?;
         let slow: Vec<String> = measured.iter().flat_map(start::beyond).collect();
         ensure!(slow.is_empty(), "{}", slow.join("; "));
+        let strict: Vec<String> = measured.iter().filter_map(|pair| pair.strict?.beyond()).collect();
+        ensure!(strict.is_empty(), "{}", strict.join("; "));
         let worse: Vec<String> = measured.iter().flat_map(|new| self.worse(new)).collect();
         if worse.is_empty() {
             return Ok(());
@@ -183,6 +213,7 @@ mod tests {
             floor: flat(floor),
             iova: flat(default),
             events: BTreeMap::new(),
+            strict: None,
             start: Some(Start::default()),
         }
     }

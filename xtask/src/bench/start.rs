@@ -64,6 +64,7 @@ mod tests {
             floor: flat,
             iova: flat,
             events: [].into(),
+            strict: None,
             start,
         }
     }

@@ -23,6 +23,10 @@ pub(crate) fn render(measured: &[Pair]) -> String {
             let _ = write!(text, " {:>14}", format!("+{added} [{floor}]"));
         }
         text.push('\n');
+        if let Some(strict) = pair.strict {
+            let (none, added) = (strict.none, strict.added());
+            let _ = writeln!(text, "{:<24} {none:>7} strict {:>23}", "", format!("+{added}"));
+        }
         for (share, total) in &pair.events {
             let added = total.saturating_sub(pair.iova.default);
             let _ = writeln!(text, "{:<24} default, and +{added} with iova record --events={share}", "");
@@ -38,7 +42,7 @@ pub(crate) fn render(measured: &[Pair]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::baseline::Profiles;
+    use super::super::baseline::{Profiles, Strict};
     use super::super::start::Start;
     use super::*;
 
@@ -54,6 +58,7 @@ mod tests {
             floor,
             iova,
             events: [("1/64".into(), 3350)].into(),
+            strict: Some(Strict { none: 4000, default: 4950 }),
             start: Some(Start { default: 317_900_000, full: 500_000_000, devices: 78_000_000 }),
         };
         let text = render(&[pair]);
@@ -61,6 +66,7 @@ mod tests {
             text.contains("6.12.1                      2052     +648 [448]    +1248 [648]    +2048 [948]"),
             "{text}"
         );
+        assert!(text.contains("                            4000 strict                    +950\n"), "{text}");
         assert!(text.contains("default, and +50 with iova record --events=1/64\n"), "{text}");
         assert!(text.contains("start: first sample 317 million, first sample of full 500 million"), "{text}");
     }

@@ -1,9 +1,9 @@
 //! Measures what tracing adds to one map+unmap pair, in a guest that counts instructions (one guest nanosecond each).
 //!
 //! Prints one JSON line: `{"kernel": …, "none": N, "stock": N, "floor": {PROFILE: N, …}, "iova": {PROFILE: N, …},
-//! "events": {SHARE: N, …},
+//! "events": {SHARE: N, …}, "strict": {"none": N, "default": N},
 //! "start": {…}}`, all in instructions, and per pair but for the start; "stock" is with the module iova_policy loaded, "events" with `iova record --events` in profile
-//! default. `guest-bench pair [RUNS]` is the measured load itself.
+//! default, "strict" in a domain whose unmaps wait for the IOMMU, on one kernel. `guest-bench pair [RUNS]` is the measured load itself.
 
 mod floor;
 mod pair;
@@ -22,6 +22,9 @@ const PROFILES: [&str; 3] = ["light", "default", "full"];
 const SHARES: [&str; 2] = ["1/64", "1/1"];
 /// With all of them kept, so many runs fit into the ring: what is lost costs less.
 const KEPT_RUNS: usize = 3;
+
+/// The kernel on which a strict domain is measured, too.
+const STRICT: &str = "6.12.";
 
 fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
@@ -60,10 +63,19 @@ fn run() -> Result<Value> {
     let events = SHARES.iter().map(|share| Ok((*share, recorded(share)?)));
     let events = events.collect::<Result<BTreeMap<_, _>>>()?;
     let kernel = kernel.trim();
+    let start = start::measure()?;
+    let strict = if kernel.starts_with(STRICT) { Some(strict()?) } else { None };
     Ok(json!({
         "kernel": kernel, "none": none, "stock": stock, "floor": floors, "iova": traced, "events": events,
-        "start": start::measure()?
+        "start": start,
+        "strict": strict
     }))
+}
+
+/// The pair in a strict domain, without a tracer and with profile default.
+fn strict() -> Result<Value> {
+    pair::make_strict()?;
+    Ok(json!({"none": pair::instructions(pair::RUNS)?, "default": under_iova("default")?}))
 }
 
 /// The pair while single calls are recorded.

@@ -18,10 +18,25 @@ pub(crate) fn module(how: &str, module: &str) -> Result<()> {
     Ok(())
 }
 
+/// The NVMe device.
+fn device() -> Result<String> {
+    let device = fs::read_link("/sys/class/nvme/nvme0/device").context("the guest has no NVMe device")?;
+    let name = device.file_name().and_then(|name| name.to_str()).context("the NVMe device has no name")?;
+    Ok(name.to_owned())
+}
+
+/// Gives the device a domain whose unmaps wait for the IOMMU (`iommu_group_store_type()`, drivers/iommu/iommu.c, 5.15 and later).
+pub(crate) fn make_strict() -> Result<()> {
+    let bdf = device()?;
+    let put = |place: &str, text: &str| fs::write(place, text).with_context(|| format!("writing {place}"));
+    put("/sys/bus/pci/drivers/nvme/unbind", &bdf)?;
+    put(&format!("/sys/bus/pci/devices/{bdf}/iommu_group/type"), "DMA")?;
+    put("/sys/bus/pci/drivers/nvme/bind", &bdf)
+}
+
 /// Guest instructions per pair, the least of so many runs.
 pub(crate) fn instructions(runs: usize) -> Result<u64> {
-    let device = fs::read_link("/sys/class/nvme/nvme0/device").context("the guest has no NVMe device")?;
-    let bdf = device.file_name().and_then(|name| name.to_str()).context("the NVMe device has no name")?;
+    let bdf = device()?;
     let command = format!("bench dev={bdf} size=4K count={COUNT} warmup=500");
     let mut least = u64::MAX;
     for _ in 0..runs {
