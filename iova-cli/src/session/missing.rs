@@ -10,7 +10,9 @@ use iova_core::snapshot::Snapshot;
 /// What the lesser profiles do not measure, and the first that does.
 const LEFT_OUT: &[(&str, Profile)] = &[
     ("alloc.latency_ns", Profile::Default),
+    ("alloc.sac_attempts", Profile::Default),
     ("flush_queue.timer_ns", Profile::Default),
+    // Profile default times frees where a domain is strict.
     ("free.latency_ns", Profile::Full),
     ("map", Profile::Full),
     ("lock", Profile::Full),
@@ -20,13 +22,33 @@ const LEFT_OUT: &[(&str, Profile)] = &[
 /// What a sample says of how it was measured.
 #[derive(Clone, Copy)]
 pub(crate) struct Sampling {
+    /// Allocations are timed.
+    allocs: bool,
     /// Frees are timed.
     frees: bool,
+    /// Attempts below 4 GiB are counted.
+    attempts: bool,
 }
 
 impl Sampling {
     pub(crate) fn of(sample: &Sample) -> Self {
-        Self { frees: sample.quality.free_sampling > 0 }
+        let quality = &sample.quality;
+        // Older versions timed one allocation in 64 in profile light, and did not count attempts there.
+        Self {
+            allocs: quality.alloc_sampling > 0,
+            frees: quality.free_sampling > 0,
+            attempts: quality.alloc_sampling <= 1,
+        }
+    }
+
+    /// Whether a metric is there although the profile may leave it out.
+    fn has(self, metric: &str) -> bool {
+        match metric {
+            "alloc.latency_ns" => self.allocs,
+            "alloc.sac_attempts" => self.attempts,
+            "free.latency_ns" => self.frees,
+            _ => false,
+        }
     }
 }
 
@@ -40,8 +62,7 @@ pub(crate) fn all(
 ) -> Vec<Unknown> {
     let left_out = LEFT_OUT.iter().filter(|(_, from)| profile < *from);
     let mut list: Vec<Unknown> = left_out
-        // Profile default times them where a domain is strict.
-        .filter(|(metric, _)| *metric != "free.latency_ns" || !sampling.frees)
+        .filter(|(metric, _)| !sampling.has(metric))
         .map(|(metric, from)| unknown(metric, format!("measured from --profile {from} on")))
         .collect();
     list.extend(source.unmeasured());

@@ -145,8 +145,18 @@ fn touched(metric: &str) -> &'static [&'static str] {
             "alloc.tree_failed",
             "cache",
         ],
-        "alloc.slow" => &["alloc.slow", "alloc.slow_ratio", "alloc.sac_failed", "alloc.tree_failed", "cache"],
-        // The same program says whether a search that fails is one below 4 GiB.
+        // It also says whether a search is an attempt below 4 GiB.
+        "alloc.slow" => &[
+            "alloc.slow",
+            "alloc.slow_ratio",
+            "alloc.search_ns",
+            "alloc.sac_attempts",
+            "alloc.sac_failed",
+            "alloc.tree_failed",
+            "cache",
+        ],
+        "alloc.search_ns" => &["alloc.search_ns"],
+        // Of recordings by older versions, whose program for it also said whether a search that fails is one below 4 GiB.
         "alloc.sac_attempts" => &["alloc.sac_attempts", "alloc.sac_failed"],
         "cache.flushes" => &["cache.flushes"],
         "free.count" => &["free"],

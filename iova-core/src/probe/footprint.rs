@@ -43,7 +43,10 @@ impl Footprint {
 
 /// What the maps of `iova report` would take here; `None` if this binary has no programs, or the CPUs are not known.
 pub fn footprint(demand: Demand, profile: Profile) -> Option<Footprint> {
-    let cpus = aya::util::nr_cpus().ok()?;
+    on_cpus(demand, profile, aya::util::nr_cpus().ok()?)
+}
+
+fn on_cpus(demand: Demand, profile: Profile, cpus: usize) -> Option<Footprint> {
     let object = aya_obj::Object::parse(attach::OBJECT).ok()?;
     let config = attach::config(profile, demand.strict);
     let entries = Entries::new(demand, profile, &config, Extras::default(), cpus);
@@ -115,7 +118,25 @@ mod tests {
             let value = size_of::<DeviceAgg>() as u32;
             map_bytes(BPF_MAP_TYPE_PERCPU_ARRAY, 4, value, entries.slots.devices, 256)
         };
-        assert_eq!(devices(300, 0), 317 * (1392 * 256 + 8));
-        assert_eq!(devices(120, 180), 166 * (1392 * 256 + 8));
+        assert_eq!(devices(300, 0), 317 * (1400 * 256 + 8));
+        assert_eq!(devices(120, 180), 166 * (1400 * 256 + 8));
+    }
+
+    #[test]
+    fn the_readme_has_its_figures() {
+        let readme = include_str!("../../../README.md");
+        for (mapping, idle, cpus) in [(3, 4, 2), (40, 40, 64), (120, 180, 256), (300, 0, 256)] {
+            let demand = Demand { mapping, idle, domains: mapping, strict: true };
+            let of = |profile| on_cpus(demand, profile, cpus);
+            // A build without the programs has nothing to count: IOVA_BPF_OBJECT=… cargo test.
+            let Some(light) = of(Profile::Light) else { return };
+            let text = |footprint: Option<Footprint>| {
+                let mib = footprint.unwrap().bytes as f64 / f64::from(1 << 20);
+                if mib < 100.0 { format!("{mib:.1} MiB") } else { format!("{mib:.0} MiB") }
+            };
+            let profiles = [Profile::Light, Profile::Default, Profile::Full].map(|profile| text(of(profile)));
+            let row = format!("| {mapping} + {idle} | {cpus} | {} | {} |", light.slots, profiles.join(" | "));
+            assert!(readme.contains(&row), "README.md has not: {row}");
+        }
     }
 }

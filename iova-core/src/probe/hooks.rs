@@ -103,9 +103,12 @@ impl Role {
     }
 }
 
+/// Metrics that had a role of their own when older recordings were made.
+const FORMER: [&str; 1] = ["alloc.sac_attempts"];
+
 /// The metric of a role by its name, as [`Role::metric`] gives it.
 pub(crate) fn metric_named(name: &str) -> Option<&'static str> {
-    HOOKS.iter().map(|hook| hook.role.metric()).find(|metric| *metric == name)
+    HOOKS.iter().map(|hook| hook.role.metric()).chain(FORMER).find(|metric| *metric == name)
 }
 
 /// Programs that send single calls as well, and those in whose place they are then.

@@ -44,6 +44,7 @@ mod tests {
             floor: iova,
             iova,
             events: BTreeMap::new(),
+            strict: None,
             start: None,
         };
         let document = document(&[pair]);

@@ -68,7 +68,7 @@ fn what_is_wrong_with_a_rule_is_said() {
         ("alloc.latency_ns.p98 <= 5us", "did you mean 'alloc.latency_ns.p9"),
         ("sac_faild == 0", "did you mean 'alloc.sac_failed'?"),
         ("instruction <= baseline", "did you mean 'instructions'?"),
-        ("p99 <= 5us", "may be alloc.latency_ns.p99, free.latency_ns.p99"),
+        ("p99 <= 5us", "may be alloc.latency_ns.p99, alloc.search_ns.p99, free.latency_ns.p99"),
         ("xyzzy == 0", "every name of iova report"),
         ("alloc.by_order[].count == 0", "is no metric"),
     ] {
