@@ -8,6 +8,8 @@ pub struct Config {
     pub alloc_entry: u64,
     /// One unmap of a device and CPU in `mask + 1` is timed (a power of two minus one; 0 = all).
     pub free_sample_mask: u64,
+    /// 1 if a device is watched, or slow allocations are sent.
+    pub closer: u64,
     /// Allocations at or above this many ns send a [`crate::event::Kind::SlowCall`]; 0 = never.
     pub slow_call_ns: u64,
     /// Events per CPU and second, and as many faults, before the rate limit starts to count instead of send.
@@ -44,6 +46,7 @@ impl Config {
     pub const DEFAULT: Self = Self {
         alloc_entry: 1,
         free_sample_mask: 0,
+        closer: 0,
         slow_call_ns: 0,
         events_per_second: 32,
         free_latency: 1,

@@ -175,6 +175,9 @@ fn exit<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
 #[inline(always)]
 fn timed<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, ns: u64) {
     hist::record(unsafe { &raw mut (*agg).alloc_latency }, ns);
+    if config!(closer) == 0 {
+        return;
+    }
     if is_watched::<F>(ctx) {
         record_order(F::size(ctx), ns);
         remember(F::addr(ctx), F::size(ctx));

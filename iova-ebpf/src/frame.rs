@@ -120,6 +120,8 @@ struct Frames {
     search: Ways<Timer>,
     /// Not 0 while there may be notes that no allocation has claimed.
     noted: u64,
+    /// Not 0 while there may be an open timed unmap, which is one in 16.
+    timed_free: u64,
 }
 
 /// A CPU's, apart from the others'.
@@ -241,7 +243,7 @@ pub fn claim<T>(ctx: *const T, iovad: impl FnOnce() -> u64) -> *mut Frame {
         let is_inside = tag < ctx as u64 && tag.wrapping_add(NEAR) > ctx as u64;
         if found.is_null() && is_inside && unsafe { (*frame).iovad } == iovad {
             found = frame;
-        } else if way::outdated(unsafe { &mut (*frame).timer }) {
+        } else if way::outdated(unsafe { &(*frame).timer }) {
             // Its call has returned on another CPU.
             unsafe { (*frame).close() };
             lost!(inner_unowned);
@@ -259,19 +261,24 @@ pub fn claim<T>(ctx: *const T, iovad: impl FnOnce() -> u64) -> *mut Frame {
 /// Opens an unmap of the device in `slot`.
 #[inline(always)]
 pub fn open_free<T>(ctx: *const T, slot: u32) {
-    let unmap = way::open(unsafe { &raw mut (*mine()).free }, ctx);
+    let frames = mine();
+    let unmap = way::open(unsafe { &raw mut (*frames).free }, ctx);
     if !unmap.is_null() {
-        unsafe { (*unmap).slot = u64::from(slot) };
+        unsafe {
+            (*unmap).slot = u64::from(slot);
+            (*frames).timed_free = 1;
+        }
     }
 }
 
 /// Closes an unmap: the slot of its device and its duration, if it was open.
 #[inline(always)]
 pub fn close_free<T>(ctx: *const T) -> Option<(u32, u64)> {
-    let ways = unsafe { &raw mut (*mine()).free };
-    if !Ways::any(ways) {
+    let frames = mine();
+    if unsafe { (*frames).timed_free } == 0 {
         return None;
     }
+    let ways = unsafe { &raw mut (*frames).free };
     let unmap = way::find(ways, ctx);
     if unmap.is_null() {
         return None;
@@ -279,6 +286,9 @@ pub fn close_free<T>(ctx: *const T) -> Option<(u32, u64)> {
     let unmap = unsafe { &mut *unmap };
     let ns = unmap.timer.elapsed();
     unmap.close();
+    if !Ways::any(ways) {
+        unsafe { (*frames).timed_free = 0 };
+    }
     Some((unmap.slot as u32, ns))
 }
 

@@ -26,17 +26,14 @@ const STALE_NS: u64 = 1_000_000_000;
 pub struct Timer {
     /// ctx of the call, 0 if free.
     pub tag: u64,
-    /// Entry time, 0 if this call is not timed.
+    /// Entry time.
     pub start: u64,
 }
 
 impl Timer {
-    /// How long the call has taken, 0 if it was not timed.
+    /// How long the call has taken.
     #[inline(always)]
     pub fn elapsed(&self) -> u64 {
-        if self.start == 0 {
-            return 0;
-        }
         unsafe { bpf_ktime_get_ns() }.wrapping_sub(self.start)
     }
 }
@@ -138,8 +135,7 @@ fn returned<T>(tag: u64, ctx: *const T) -> bool {
 
 /// Called when all ways are taken, which no nesting of interrupts explains. A hard interrupt inside soft ones leaves ways
 /// at many depths of its stack, none of which proves another stale; so on each stack only the outermost call stays. Ways of
-/// calls that returned on another CPU are freed by their age; untimed ones are stamped first, so that a later call can
-/// tell. Returns a free way, or null.
+/// calls that returned on another CPU are freed by their age. Returns a free way, or null.
 #[inline(always)]
 fn reclaim<W: Way>(ways: *mut W) -> *mut W {
     let tag = |way: usize| unsafe { (*ways.add(way)).timer().tag };
@@ -159,12 +155,8 @@ fn reclaim<W: Way>(ways: *mut W) -> *mut W {
 
 /// True if the call is too old to be open still.
 #[inline(always)]
-pub fn outdated(timer: &mut Timer) -> bool {
-    let now = unsafe { bpf_ktime_get_ns() };
-    if timer.start == 0 {
-        timer.start = now;
-    }
-    now.wrapping_sub(timer.start) > STALE_NS
+pub fn outdated(timer: &Timer) -> bool {
+    timer.elapsed() > STALE_NS
 }
 
 /// Opens a timed call. Its way, or null.

@@ -34,14 +34,16 @@ pub(super) fn attach(
     let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
     let offsets = kernel.offsets();
     let sac = sac(kernel);
+    let base = config(profile, demand.strict);
     let config = Config {
         watch_dev: extras.watch.unwrap_or(0),
+        closer: u64::from(extras.watch.is_some() || base.slow_call_ns > 0),
         call_sampling: extras.calls.map_or(0, |calls| calls.get().into()),
         sac: sac.unwrap_or(sac::NEVER),
         sac_flag: sac_flag(kernel).unwrap_or(0),
         pci_bus: kernel.symbol("pci_bus_type").unwrap_or(0) & 0xffff_ffff,
         cpu_mask: u64::from(frame_cpus(cpus)) - 1,
-        ..config(profile, demand.strict)
+        ..base
     };
     let entries = Entries::new(demand, profile, &config, extras, cpus);
     let slots = entries.slots;
