@@ -108,6 +108,10 @@ pub(crate) struct Args {
     /// When to use colour.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: When,
+    /// Print what the eBPF programs log to standard error.
+    #[cfg(feature = "bpf-log")]
+    #[arg(long, global = true)]
+    pub(crate) bpf_log: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -284,6 +284,13 @@ pub(crate) fn run_stats(program: BorrowedFd<'_>) -> Option<RunStats> {
     info(program, [RUN_TIME_NS, RUN_CNT]).map(|[run_ns, runs]| RunStats { run_ns, runs })
 }
 
+/// The number by which others find a program.
+#[cfg(feature = "bpf-log")]
+pub(crate) fn id(program: BorrowedFd<'_>) -> Option<u32> {
+    // `type` and `id`, 32 bits each.
+    info(program, [0]).map(|[word]| (word >> 32) as u32)
+}
+
 /// Words of what the kernel knows about a program; `None` if it knows less.
 fn info<const N: usize>(program: BorrowedFd<'_>, offsets: [usize; N]) -> Option<[u64; N]> {
     let mut info = [0u64; 32];

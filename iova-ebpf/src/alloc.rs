@@ -18,6 +18,7 @@ use crate::event::{self, Facts};
 use crate::frame::{self, Notes};
 use crate::hist;
 use crate::kernel::{Ptr, arg, arg_ptr, config, embedded, iovad_of, load, mask, offset};
+use crate::log::log;
 use crate::maps::{RECENT, STACKS, WATCHED, lost};
 
 /// Where one of the kernel's two front ends keeps what we want to know. Arguments are read from the trampoline's copy
@@ -276,6 +277,7 @@ fn count<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, cached: bool) {
         add!(agg, DeviceAgg.alloc_high, 1);
     } else if addr == 0 {
         add!(agg, DeviceAgg.alloc_failed, 1);
+        log!(warn, "device {:x} got no address for {} bytes below {:x}", F::dev(ctx) as u64, size, F::limit(ctx));
         event::send(Kind::AllocFailed, facts::<F>(ctx, agg));
     } else if cached && is_attempt::<F>(ctx, agg) {
         add!(agg, DeviceAgg.sac_attempts, 1);
@@ -332,6 +334,7 @@ fn failed<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, notes: &Notes) {
     }
     if notes.sac_failed != 0 {
         add!(agg, DeviceAgg.sac_failed, notes.sac_failed);
+        log!(info, "device {:x} found nothing below 4 GiB, got {:x}", F::dev(ctx) as u64, F::addr(ctx));
         let kind = if F::addr(ctx) >> 32 != 0 { Kind::FellBack } else { Kind::SacFailed };
         event::send(kind, facts::<F>(ctx, agg));
     }

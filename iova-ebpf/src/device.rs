@@ -7,6 +7,7 @@ use iova_common::event::Kind;
 use crate::asm::{low32, masked};
 use crate::event;
 use crate::kernel::{Ptr, config, field, group_of, offset};
+use crate::log::log;
 use crate::maps::{DEVICE_SLOTS, DEVICES, FREE_SLOTS, lost};
 
 /// Direct-mapped hints in front of [`DEVICE_SLOTS`]: hashed device pointer to slot. A wrong hint costs a hash look-up,
@@ -46,6 +47,7 @@ fn first_use(dev: Ptr, heeds_buses: u64, iovad: Ptr) -> *mut DeviceAgg {
         (*agg).slot = number;
         (*agg).sac = when_sac(dev, heeds_buses);
         if number == SLOT_OTHER {
+            log!(warn, "no slot is left for device {:x}", dev as u64);
             lost!(no_slot);
         } else {
             hint(dev).write_volatile(number);
@@ -88,6 +90,7 @@ fn find_or_assign(dev: Ptr, iovad: Ptr) -> u32 {
     };
     let info = DeviceInfo { dev: key, iovad: iovad as u64, group: group_of(dev), slot: number };
     if DEVICE_SLOTS.insert(key, info, u64::from(aya_ebpf::bindings::BPF_NOEXIST)).is_ok() {
+        log!(info, "device {:x} of group {} has slot {}", key, info.group, number);
         let arg = info.group as u64;
         event::send(
             Kind::DeviceNew,
@@ -110,6 +113,7 @@ pub fn forget(dev: Ptr) {
     if number == SLOT_OTHER {
         return;
     }
+    log!(info, "device {:x} is gone, slot {} is free", key, number);
     let _ = DEVICE_SLOTS.remove(key);
     unsafe { hint(dev).write_volatile(SLOT_OTHER) };
 }

@@ -2,6 +2,7 @@
 
 use iova_common::agg::DomainAgg;
 
+use crate::log::log;
 use crate::maps::{DOMAIN_SLOTS, DOMAINS, FREE_DOMAIN_SLOTS, lost};
 
 /// This CPU's aggregates of a domain, which gets a slot if it has none yet.
@@ -17,10 +18,12 @@ pub fn slot(iovad: u64) -> Option<u32> {
         return Some(slot);
     }
     let Ok(Some(slot)) = FREE_DOMAIN_SLOTS.pop() else {
+        log!(warn, "no slot is left for domain {:x}", iovad);
         lost!(no_domain_slot);
         return None;
     };
     if DOMAIN_SLOTS.insert(iovad, slot, u64::from(aya_ebpf::bindings::BPF_NOEXIST)).is_ok() {
+        log!(info, "domain {:x} has slot {}", iovad, slot);
         return Some(slot);
     }
     let _ = FREE_DOMAIN_SLOTS.push(slot, 0);

@@ -13,6 +13,7 @@ use iova_common::frames;
 
 use crate::asm::cpu;
 use crate::kernel::{config, mask};
+use crate::log::log;
 use crate::maps::lost;
 use crate::way::{self, Timer, Way, Ways};
 
@@ -246,6 +247,7 @@ pub fn claim<T>(ctx: *const T, iovad: impl FnOnce() -> u64) -> *mut Frame {
         } else if way::outdated(unsafe { &(*frame).timer }) {
             // Its call has returned on another CPU.
             unsafe { (*frame).close() };
+            log!(warn, "notes of the search at {:x} belong to no allocation", tag);
             lost!(inner_unowned);
         } else {
             others |= tag;

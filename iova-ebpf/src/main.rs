@@ -25,6 +25,7 @@ mod free;
 mod hist;
 mod kernel;
 mod lock;
+mod log;
 mod map;
 mod maps;
 mod tree;

@@ -9,6 +9,7 @@
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 
 use crate::asm::{at_most, low32};
+use crate::log::log;
 use crate::maps::lost;
 
 /// Open calls of one kind per CPU: task, softirq, hardirq, and one to spare.
@@ -164,6 +165,7 @@ pub fn outdated(timer: &Timer) -> bool {
 pub fn open<W: Way, T>(ways: *mut Ways<W>, ctx: *const T) -> *mut W {
     let way = free_way(ways, ctx);
     if way.is_null() {
+        log!(warn, "no way is free for the call at {:x}", ctx as u64);
         lost!(frames_lost);
         return way;
     }

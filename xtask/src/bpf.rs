@@ -16,6 +16,8 @@ const TARGET: &str = "bpfel-unknown-none";
 pub(crate) enum Object {
     /// The real ones.
     Iova,
+    /// The same, telling by aya-log what happens on rare paths.
+    Log,
     /// The empty ones.
     Floor,
 }
@@ -24,7 +26,7 @@ impl Object {
     /// The binary's name in iova-ebpf/Cargo.toml.
     fn binary(self) -> &'static str {
         match self {
-            Self::Iova => "iova-ebpf",
+            Self::Iova | Self::Log => "iova-ebpf",
             Self::Floor => "iova-floor",
         }
     }
@@ -33,6 +35,7 @@ impl Object {
     pub(crate) fn place(self) -> PathBuf {
         let name = match self {
             Self::Iova => "bpf/iova.bpf.o",
+            Self::Log => "bpf/iova-log.bpf.o",
             Self::Floor => "bpf/floor.bpf.o",
         };
         paths::target().join(name)
@@ -43,11 +46,16 @@ impl Object {
 pub(crate) fn object(object: Object) -> Result<PathBuf> {
     let compiler = toolchain::find()?.context("no compiler for eBPF; run `cargo xtask setup`")?;
     let _alone = fsx::Lock::take("ebpf-object")?;
-    let built = executables(build(&compiler)?.args(["--bin", object.binary()]))?;
+    let mut cargo = build(&compiler)?;
+    if object == Object::Log {
+        cargo.args(["--features", "log"]);
+    }
+    let built = executables(cargo.args(["--bin", object.binary()]))?;
     let [built] = built.as_slice() else {
         bail!("{} should build one object, but built {built:?}", object.binary())
     };
     refuse_panics(built)?;
+    refuse_log(object, built)?;
     publish(&compiler, built, &object.place())
 }
 
@@ -86,6 +94,16 @@ fn publish(compiler: &Compiler, built: &Path, object: &Path) -> Result<PathBuf> 
     }
     fs::remove_file(&stripped)?;
     Ok(object.to_path_buf())
+}
+
+/// What is shipped does not log: not even a test whether it should.
+fn refuse_log(object: Object, built: &Path) -> Result<()> {
+    let content = fs::read(built).with_context(|| format!("cannot read {}", built.display()))?;
+    let needle = b"AYA_LOG";
+    if object != Object::Log && content.windows(needle.len()).any(|window| window == needle) {
+        bail!("{} logs by aya-log; `crate::log` leaves that out of the usual object", built.display());
+    }
+    Ok(())
 }
 
 /// A reachable panic is a function that doesn't return; every kernel refuses such a program, with a message

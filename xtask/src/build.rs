@@ -10,6 +10,14 @@ use crate::bpf::Object;
 use crate::setup::{self, Need};
 use crate::{bpf, cmd, fsx, paths, say};
 
+/// What to build.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// For debugging the eBPF programs: target/dist/iova-bpf-log, whose programs log their rare paths, which --bpf-log prints
+    #[arg(long)]
+    bpf_log: bool,
+}
+
 pub(crate) const HOST: &str = "x86_64-unknown-linux-gnu";
 
 /// `target/dist/iova`: static, with the eBPF object inside.
@@ -23,6 +31,18 @@ pub(crate) fn dist() -> Result<PathBuf> {
     if !fsx::same_content(binary, &dist) {
         fsx::copy_file(binary, &dist)?;
     }
+    Ok(dist)
+}
+
+/// `target/dist/iova-bpf-log`: the same, with programs that tell what happens on rare paths, and `--bpf-log`.
+fn dist_with_log() -> Result<PathBuf> {
+    setup::ensure(&[Need::Bpf])?;
+    let object = bpf::object(Object::Log)?;
+    let mut cargo = static_build("release", "iova-cli");
+    let built = executables(cargo.args(["--features", "bpf-log"]).env("IOVA_BPF_OBJECT", &object))?;
+    let [binary] = built.as_slice() else { bail!("iova-cli should build one binary, but built {built:?}") };
+    let dist = paths::target().join("dist/iova-bpf-log");
+    fsx::copy_file(binary, &dist)?;
     Ok(dist)
 }
 
@@ -41,6 +61,20 @@ pub(crate) fn guest_bins_and_iova() -> Result<(Vec<PathBuf>, PathBuf)> {
     let (iova, guest): (Vec<_>, Vec<_>) = built.into_iter().partition(|path| path.ends_with("iova"));
     let [iova] = iova.as_slice() else { bail!("iova-cli should build one binary, but built {iova:?}") };
     Ok((guest, iova.clone()))
+}
+
+/// For guests: an `iova` whose eBPF programs log.
+pub(crate) fn guest_iova_with_log() -> Result<PathBuf> {
+    setup::ensure(&[Need::Bpf])?;
+    let object = bpf::object(Object::Log)?;
+    let mut cargo = static_build("guest", "iova-cli");
+    let built =
+        executables(cargo.args(["--features", "bpf-log", "--bin", "iova"]).env("IOVA_BPF_OBJECT", &object))?;
+    let [iova] = built.as_slice() else { bail!("iova-cli should build one binary, but built {built:?}") };
+    // The usual one will be built in its place.
+    let place = paths::target().join("bpf/iova-bpf-log");
+    fsx::copy_file(iova, &place)?;
+    Ok(place)
 }
 
 fn guest_executables(patterns: &[&str]) -> Result<Vec<PathBuf>> {
@@ -66,7 +100,11 @@ pub(crate) fn guest_init() -> Result<Vec<PathBuf>> {
 }
 
 /// `cargo xtask build`.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.bpf_log {
+        say(dist_with_log()?.display());
+        return Ok(());
+    }
     let dist = dist()?;
     let size = fs::metadata(&dist)?.len() as f64 / f64::from(1 << 20);
     say(format_args!("{} ({size:.1} MiB)", dist.display()));

@@ -44,7 +44,7 @@ enum Command {
         upgrade: bool,
     },
     /// Build the eBPF object and the static target/dist/iova
-    Build,
+    Build(build::Args),
     /// Build a kernel module for some kernels, each in its own release's chroot
     Module {
         /// The directory with its Kbuild file
@@ -64,7 +64,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Setup { upgrade } => setup::run(upgrade).map(|()| ExitCode::SUCCESS),
-        Command::Build => build::run().map(|()| ExitCode::SUCCESS),
+        Command::Build(args) => build::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Module { source, kernel } => module::run(&source, &kernel).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Lab(args) => lab::run(&args),

@@ -94,6 +94,9 @@ fn prepare(jobs: &[Job], build: fn() -> Result<Programs>) -> Result<Programs> {
     if !programs.has(RUNNER) {
         bail!("tests/guest builds no {RUNNER}, so there are no suites to run; add it to its Cargo.toml");
     }
+    if any(|configuration| configuration.variant == Variant::BpfLog) {
+        programs.logging()?;
+    }
     if jobs.iter().any(|job| matches!(job, Job::Bench(_))) {
         bench::prepare(&programs)?;
     }
@@ -184,6 +187,7 @@ fn boot(
         }
         Variant::Whodunit => whodunit::run(configuration, programs, io, text),
         Variant::Cuts => cuts::run(configuration, programs, io, text),
+        Variant::BpfLog => one_boot(configuration, suites, &programs.logging()?, io, text),
         _ => one_boot(configuration, suites, programs, io, text),
     }
 }

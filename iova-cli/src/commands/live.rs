@@ -54,6 +54,8 @@ impl Live {
             ProbeError::NotPermitted => not_permitted(kernel, inventory),
             error => probe_stop(error),
         })?;
+        #[cfg(feature = "bpf-log")]
+        super::bpf_log::follow(&tracer)?;
         tracer.know_domains(Demand::domains(inventory)).map_err(probe_stop)?;
         self.tracer = Some(tracer);
         Ok(())

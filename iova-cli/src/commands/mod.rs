@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
 pub(crate) mod advise;
+#[cfg(feature = "bpf-log")]
+mod bpf_log;
 mod calls;
 pub(crate) mod compat;
 pub(crate) mod devices;
@@ -29,6 +31,8 @@ use crate::term::Term;
 /// Runs what the command line asks for and says on standard error what went wrong.
 pub(crate) fn run(args: &Args) -> Exit {
     let term = Term::detect(args.ascii, args.color);
+    #[cfg(feature = "bpf-log")]
+    bpf_log::want(args.bpf_log);
     let result = match &args.command {
         Command::Doctor(options) => doctor::run(options, term),
         Command::Devices(options) => devices::run(options, term),

@@ -230,6 +230,13 @@ impl Tracer {
         self.scale.turn(on, &self.object);
     }
 
+    /// What the programs log from now on, read by `logger`; `None` if they log nothing, as those of the usual object.
+    #[cfg(feature = "bpf-log")]
+    pub fn bpf_log<L: log::Log + Copy>(&self, logger: L) -> Option<aya_log::EbpfLogger<L>> {
+        let mut ids = self.object.programs().filter_map(|(_, program)| bpf::id(program));
+        ids.find_map(|id| aya_log::EbpfLogger::init_from_id_with_logger(id, logger).ok())
+    }
+
     /// Hooks that could not be used.
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped

@@ -52,6 +52,11 @@ impl Programs {
         Ok(Self { guest, iova: Some(iova) })
     }
 
+    /// The same with an `iova` whose eBPF programs log.
+    pub(crate) fn logging(&self) -> Result<Self> {
+        Ok(Self { guest: self.guest.clone(), iova: Some(build::guest_iova_with_log()?) })
+    }
+
     /// What is enough to boot.
     pub(crate) fn bare() -> Result<Self> {
         Ok(Self { guest: build::guest_init()?, iova: None })

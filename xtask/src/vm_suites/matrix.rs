@@ -43,6 +43,8 @@ pub(crate) enum Variant {
     Storm,
     /// Allocations fail
     Failslab,
+    /// The eBPF programs log what happens on rare paths
+    BpfLog,
     /// Time is counted in instructions, so that a small change shows
     Icount,
     /// Edu devices of known widths, for `iova verify`
@@ -97,13 +99,14 @@ const MATRIX: [Configuration; 24] = [
 const QUICK: Configuration = special(Variant::Quick);
 
 /// What takes long and seldom finds anything: left out of a run without filters, unless it is one of `--all`.
-const LONG: [Configuration; 14] = [
+const LONG: [Configuration; 15] = [
     plain(Line::V7_3, Iommu::Amd),
     policy(Line::V5_10, Iommu::Amd),
     policy(Line::V7_3, Iommu::Amd),
     policy(Line::Rt, Iommu::Intel),
     verify(Line::V7_3, Iommu::Intel),
     special(Variant::VerifySeed),
+    special(Variant::BpfLog),
     special(Variant::Cuts),
     special(Variant::BootDies),
     special(Variant::BootAdvice),
@@ -237,6 +240,7 @@ impl Variant {
             Self::BootAdvice => "boot-advice",
             Self::Storm => "storm",
             Self::Failslab => "failslab",
+            Self::BpfLog => "bpf-log",
             Self::Icount => "icount",
             Self::Verify => "verify",
             Self::VerifySeed => "verify-seed",
@@ -257,6 +261,7 @@ impl Configuration {
             | Variant::BootDies
             | Variant::BootAdvice
             | Variant::Cuts
+            | Variant::BpfLog
             | Variant::Failslab => {}
             Variant::Quick | Variant::Policy => spec.listed = true,
             Variant::Edu36 => spec.edu_mask = (1 << 36) - 1,
@@ -315,7 +320,7 @@ impl Configuration {
             | Variant::Verify
             | Variant::Realtime => 200,
             Variant::Plain | Variant::VerifySeed | Variant::Icount | Variant::Quick => 100,
-            Variant::Edu36 | Variant::Edu43 => 50,
+            Variant::Edu36 | Variant::Edu43 | Variant::BpfLog => 50,
             Variant::Strict | Variant::Passthrough | Variant::Off | Variant::Lockdown => 30,
         }
     }

@@ -4,6 +4,7 @@
 //! One line per test, for xtask to count: see [`iova_guest::verdict`]. A test that this kernel can't run says why it is
 //! skipped; it never passes silently.
 
+mod bpf_log;
 mod cliff;
 mod counts;
 mod crowd;
@@ -108,6 +109,7 @@ const SUITES: &[Suite] = &[
     Suite { variant: "policy", scope: Scope::Once, tests: policy::FAULTS },
     Suite { variant: "policy", scope: Scope::Newest, tests: policy::FUZZ },
     Suite { variant: "policy", scope: Scope::Guest, tests: policy::GUARD },
+    Suite { variant: "bpf-log", scope: Scope::Guest, tests: bpf_log::TESTS },
     Suite { variant: "failslab", scope: Scope::Guest, tests: policy::FAILSLAB },
     Suite { variant: "realtime", scope: Scope::Guest, tests: counts::PREEMPTED },
     Suite { variant: "realtime", scope: Scope::All, tests: counts::TESTS },

@@ -15,7 +15,7 @@ use super::bpf::Objects;
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A command that says when it has begun, and lasts until its standard input is closed.
-const UNTIL_CLOSED: [&str; 4] = ["--", "sh", "-c", "echo up; exec cat"];
+pub(crate) const UNTIL_CLOSED: [&str; 4] = ["--", "sh", "-c", "echo up; exec cat"];
 
 /// How `iova` ended.
 #[derive(Debug)]
