@@ -3,7 +3,8 @@
 use super::{Ability, State};
 use crate::inventory::Inventory;
 use crate::kernel::{Kernel, Lockdown};
-use crate::probe::hooks::{HOOKS, Hook, Place, Role, misleading};
+use crate::probe::hooks::{HOOKS, Hook, Role};
+use crate::probe::resolve;
 
 /// One line per metric: usable if for every job behind it one hook is.
 pub(super) fn survey(kernel: &Kernel, inventory: &Inventory) -> Vec<Ability> {
@@ -19,15 +20,15 @@ pub(super) fn survey(kernel: &Kernel, inventory: &Inventory) -> Vec<Ability> {
 fn one(kernel: &Kernel, inventory: &Inventory, metric: &str) -> Ability {
     let hooks: Vec<&Hook> = HOOKS.iter().filter(|hook| hook.role.metric() == metric).collect();
     let name = format!("hook {metric}");
-    let mut used: Vec<&str> =
-        hooks.iter().filter(|hook| why_not(kernel, hook).is_none()).map(|hook| hook.target).collect();
-    used.dedup();
-    if used.is_empty() {
-        let why: Vec<String> = hooks.iter().filter_map(|hook| why_not(kernel, hook)).collect();
-        let mut why = why;
+    let missing = resolve::missing(kernel, |hook| hook.role.metric() == metric);
+    if !missing.is_empty() {
+        let mut why: Vec<String> = missing.into_iter().map(|skipped| skipped.why).collect();
         why.dedup();
         return Ability::lacking(State::Missing, &name, why.join("; "), metric, remedy(kernel, metric));
     }
+    let mut used: Vec<&str> =
+        hooks.iter().filter(|hook| resolve::usable(kernel, hook)).map(|hook| hook.target).collect();
+    used.dedup();
     let vtd = inventory.host.iommu.iter().any(|kind| kind.contains("VT-d"));
     if vtd && used.contains(&"dmar_fault") && kernel.lockdown() == Lockdown::Confidentiality {
         let found = "dmar_fault: lockdown=confidentiality keeps its records from eBPF";
@@ -59,24 +60,5 @@ fn remedy(kernel: &Kernel, metric: &str) -> &'static str {
         "lock.wait_ns" => "use Linux 5.19 or later, whose locks have tracepoints",
         "faults.count" => "look into the kernel log (dmesg)",
         _ => "use a kernel whose compiler kept the function whole, such as a distribution's",
-    }
-}
-
-/// Why a hook can't be used; `None` if it can.
-fn why_not(kernel: &Kernel, hook: &Hook) -> Option<String> {
-    if let Some(why) = misleading(kernel, hook.role) {
-        return Some(why.to_owned());
-    }
-    let target = hook.target;
-    if hook.place == Place::Tracepoint {
-        let exists = kernel.symbols.exists(&format!("__tracepoint_{target}"));
-        return (!exists).then(|| format!("there is no tracepoint {target}"));
-    }
-    match (kernel.btf.has_function(target), kernel.symbols.exists(target)) {
-        (true, true) => None,
-        // Split by the compiler: only name.part.0 or name.constprop.0 is left.
-        (true, false) => Some(format!("{target} exists only in parts or inlined")),
-        (false, true) => Some(format!("{target} has no type information")),
-        (false, false) => Some(format!("{target} is inlined or does not exist")),
     }
 }

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use super::constants::Constants;
 use super::entries::{Entries, frame_cpus};
-use super::hooks::{HOOKS, Hook, Place, Role, is_pointless, misleading};
+use super::hooks::{HOOKS, Hook, Place, Role, is_pointless};
 use super::object::{AttachError, Object, ObjectError};
 use super::recycle::Recycler;
+use super::resolve;
 use super::slots::Demand;
 use super::totals::Totals;
 use super::weigh::Scale;
@@ -177,13 +178,6 @@ pub(super) fn know_domains(
     Ok(())
 }
 
-fn exists(kernel: &Kernel, hook: &Hook) -> bool {
-    match hook.place {
-        Place::Entry | Place::Exit => kernel.hookable(hook.target),
-        Place::Tracepoint => kernel.symbols.exists(&format!("__tracepoint_{}", hook.target)),
-    }
-}
-
 /// The number among the kernel's types of what a hook attaches to.
 fn target(kernel: &Kernel, hook: &Hook) -> Option<TypeId> {
     match hook.place {
@@ -202,29 +196,29 @@ fn attach_all(
     calls: bool,
     frees_timed: bool,
 ) -> Result<Attached, ProbeError> {
+    let in_use = |hook: &Hook| hook.serves(profile) && (frees_timed || !hook.role.times_frees());
+    let wanted: Vec<&Hook> = HOOKS.iter().filter(|hook| in_use(hook)).collect();
     let mut roles = BTreeMap::new();
-    let mut failed: Vec<(Role, Skipped)> = Vec::new();
-    for hook in HOOKS.iter().filter(|hook| hook.serves(profile) && (frees_timed || !hook.role.times_frees()))
-    {
-        let why = if let Some(why) = misleading(kernel, hook.role) {
-            why.to_owned()
-        } else if exists(kernel, hook) {
-            match object.attach(hook.program_for(calls), hook.place, target(kernel, hook)) {
-                Ok(()) => {
-                    *roles.entry(hook.role).or_insert(0) += 1;
-                    continue;
-                }
-                Err(error) => refusal(kernel, &error),
-            }
-        } else {
-            "this kernel has no such function or tracepoint to hook".to_owned()
-        };
-        failed.push((hook.role, Skipped { hook: hook.target, metric: hook.role.metric(), why }));
+    // With what the kernel said, if it was asked.
+    let mut failed: Vec<(&Hook, Option<String>)> = Vec::new();
+    for hook in &wanted {
+        if !resolve::usable(kernel, hook) {
+            failed.push((hook, None));
+            continue;
+        }
+        match object.attach(hook.program_for(calls), hook.place, target(kernel, hook)) {
+            Ok(()) => *roles.entry(hook.role).or_insert(0) += 1,
+            Err(error) => failed.push((hook, Some(refusal(kernel, &error)))),
+        }
     }
+    let why =
+        |hook: &Hook, refusal: Option<String>| refusal.or_else(|| resolve::why_not(kernel, hook, &wanted));
     if !roles.contains_key(&Role::Alloc) {
-        let why =
-            failed.iter().find(|(role, _)| *role == Role::Alloc).map(|(_, skipped)| skipped.why.clone());
-        let why = why.unwrap_or_default();
+        let mut reasons = failed
+            .into_iter()
+            .filter(|(hook, _)| hook.role == Role::Alloc)
+            .filter_map(|(hook, refusal)| why(hook, refusal));
+        let why = reasons.next().unwrap_or_default();
         // The verifier says EACCES too; EPERM is about privileges only.
         if why.contains("Operation not permitted") {
             return Err(ProbeError::NotPermitted);
@@ -233,10 +227,15 @@ fn attach_all(
     }
     // Of the two sources of faults VT-d uses this one only.
     let vtd = kernel.root.names("sys/class/iommu").iter().any(|name| name.starts_with("dmar"));
-    failed.retain(|(role, skipped)| {
-        !(roles.contains_key(role) || is_pointless(kernel, *role)) || vtd && skipped.hook == "dmar_fault"
+    failed.retain(|(hook, _)| {
+        !(roles.contains_key(&hook.role) || is_pointless(kernel, hook.role))
+            || vtd && hook.target == "dmar_fault"
     });
-    Ok((roles, failed.into_iter().map(|(_, skipped)| skipped).collect()))
+    let skipped = failed.into_iter().filter_map(|(hook, refusal)| {
+        let why = why(hook, refusal)?;
+        Some(Skipped { hook: hook.target, metric: hook.role.metric(), why })
+    });
+    Ok((roles, skipped.collect()))
 }
 
 /// Lockdown takes one helper away (`LOCKDOWN_BPF_READ_KERNEL`, kernel/trace/bpf_trace.c); the verifier then finds the

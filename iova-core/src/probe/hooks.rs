@@ -82,6 +82,11 @@ impl Role {
         matches!(self, Self::FreeLatency | Self::FreeTwoStepLatency)
     }
 
+    /// Whether it is for frees by the two-step API.
+    pub(super) fn is_two_step(self) -> bool {
+        matches!(self, Self::FreeTwoStep | Self::FreeTwoStepLatency)
+    }
+
     /// The metric that is missing without this role, if its absence costs one.
     pub fn metric(self) -> &'static str {
         match self {
@@ -142,8 +147,7 @@ impl Hook {
 
 /// True if a kernel can be without this role and nothing is lost: before 6.16 there is no two-step API to free from.
 pub fn is_pointless(kernel: &Kernel, role: Role) -> bool {
-    matches!(role, Role::FreeTwoStep | Role::FreeTwoStepLatency)
-        && !kernel.symbols.exists("dma_iova_try_alloc")
+    role.is_two_step() && !kernel.symbols.exists("dma_iova_try_alloc")
 }
 
 /// The reason why a role's programs would measure something else on this kernel, if they would.

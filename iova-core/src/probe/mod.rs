@@ -14,6 +14,7 @@ pub(crate) mod kmsg;
 mod object;
 mod read;
 mod recycle;
+pub(crate) mod resolve;
 mod slots;
 mod sum;
 mod sys;

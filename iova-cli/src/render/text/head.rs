@@ -26,13 +26,13 @@ fn interval(report: &Report) -> Vec<String> {
     let active = report.devices.iter().filter(|device| device.active()).count();
     let count = |sum: u64| Unit::Count.render(Some(sum as f64));
     let allocs = count(report.devices.iter().map(|device| device.alloc.count).sum());
-    let frees = count(report.devices.iter().map(|device| device.free.count.unwrap_or(0)).sum());
+    let frees: Option<u64> = report.devices.iter().map(|device| device.free.count).sum();
     let early = if report.interrupted { " (ended early)" } else { "" };
     vec![
         format!("{}{early}", Unit::Seconds.render(Some(report.duration_s))),
         format!("profile {}", report.profile),
         format!("{allocs} allocations"),
-        format!("{frees} frees"),
+        frees.map_or_else(|| "frees not counted".to_owned(), |frees| format!("{} frees", count(frees))),
         format!("{active} of {} devices active", report.devices.len()),
     ]
 }

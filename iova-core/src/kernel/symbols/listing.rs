@@ -39,6 +39,19 @@ impl Listing {
     }
 }
 
+/// Names of functions that compilers made of others, sorted: those with a dot.
+pub(super) fn made_by_compilers(path: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    each_line(path, |_, letter, name| {
+        if letter.eq_ignore_ascii_case(&b't') && name.contains(&b'.') {
+            names.push(String::from_utf8_lossy(name).into_owned());
+        }
+    })?;
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
 /// Calls `visit(address, type letter, name)` for every line `"ffffffff81000000 T _text[\t[module]]"`.
 pub(super) fn each_line(path: &Path, mut visit: impl FnMut(u64, u8, &[u8])) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);

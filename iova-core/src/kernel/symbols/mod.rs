@@ -29,6 +29,8 @@ pub struct Symbols {
     /// Earlier answers by name: the address, 0 if it is hidden, `None` if there is no such symbol.
     answers: Mutex<HashMap<String, Option<u64>>>,
     by_address: OnceLock<AddressTable>,
+    /// Names with a dot; read when something is missing, and gone again once it was forgotten.
+    made: Mutex<Option<Vec<String>>>,
 }
 
 impl Symbols {
@@ -49,12 +51,14 @@ impl Symbols {
             listing: Mutex::new(listing),
             answers: Mutex::new(HashMap::new()),
             by_address: OnceLock::new(),
+            made: Mutex::new(None),
         })
     }
 
     /// Gives the listing back. What was asked is remembered; a new question reads it again.
     pub fn forget(&self) {
         *lock(&self.listing) = None;
+        *lock(&self.made) = None;
     }
 
     /// True if a symbol of exactly this name exists, even if its address is hidden.
@@ -86,6 +90,17 @@ impl Symbols {
             *listing = Listing::read(&self.path).ok();
         }
         listing.as_ref()?.address(name)
+    }
+
+    /// Functions whose names are `name`, a dot and more, as compilers give them to what they made of a function; sorted. The first
+    /// question reads all names.
+    pub fn variants(&self, name: &str) -> Vec<String> {
+        let stem = format!("{name}.");
+        let mut made = lock(&self.made);
+        // What can't be read is not there for anybody else, either.
+        let made = made.get_or_insert_with(|| listing::made_by_compilers(&self.path).unwrap_or_default());
+        let first = made.partition_point(|name| *name < stem);
+        made.get(first..).into_iter().flatten().take_while(|name| name.starts_with(&stem)).cloned().collect()
     }
 
     /// True if the kernel shows zeros instead of addresses (`kernel.kptr_restrict`, or no CAP_SYSLOG).
