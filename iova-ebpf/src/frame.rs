@@ -41,8 +41,13 @@ impl Way for Frame {
         &mut self.timer
     }
 
+    /// Frees one that nobody came for.
     #[inline(always)]
     fn close(&mut self) {
+        if self.notes.counts() != Notes::NOTHING {
+            log!(warn, "notes of the call at {:x} belong to no allocation", self.timer.tag);
+            lost!(inner_unowned);
+        }
         self.notes.clear();
         self.timer.tag = 0;
     }
@@ -247,8 +252,6 @@ pub fn claim<T>(ctx: *const T, iovad: impl FnOnce() -> u64) -> *mut Frame {
         } else if way::outdated(unsafe { &(*frame).timer }) {
             // Its call has returned on another CPU.
             unsafe { (*frame).close() };
-            log!(warn, "notes of the search at {:x} belong to no allocation", tag);
-            lost!(inner_unowned);
         } else {
             others |= tag;
         }

@@ -18,6 +18,40 @@ const RECIPE: u32 = 2;
 const TOOLS: [&str; 11] =
     ["make", "bash", "dash", "coreutils", "sed", "grep", "mawk", "findutils", "diffutils", "perl", "libelf1"];
 
+/// Which of a suite's compilers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compiler {
+    /// That of the suite's own kernels.
+    Gcc,
+    /// clang of this version, with its linker and tools.
+    Clang(u32),
+}
+
+impl Compiler {
+    /// Its command.
+    fn command(self, suite: Suite) -> String {
+        match self {
+            Self::Gcc => suite.compiler().to_owned(),
+            Self::Clang(version) => format!("clang-{version}"),
+        }
+    }
+
+    fn packages(self, suite: Suite) -> Vec<String> {
+        match self {
+            Self::Gcc => vec![suite.compiler().to_owned()],
+            Self::Clang(version) => ["clang", "lld", "llvm"].map(|name| format!("{name}-{version}")).into(),
+        }
+    }
+
+    /// What tells the kernel's Makefile of it.
+    pub(crate) fn make_variable(self, suite: Suite) -> String {
+        match self {
+            Self::Gcc => format!("CC={}", suite.compiler()),
+            Self::Clang(version) => format!("LLVM=-{version}"),
+        }
+    }
+}
+
 impl Suite {
     pub(crate) fn compiler(self) -> &'static str {
         match self {
@@ -29,43 +63,68 @@ impl Suite {
 }
 
 /// What building a whole kernel takes beyond [`TOOLS`].
-const KERNEL_TOOLS: [&str; 10] =
-    ["flex", "bison", "bc", "libelf-dev", "libssl-dev", "dwarves", "python3", "tar", "xz-utils", "gzip"];
+const KERNEL_TOOLS: [&str; 14] = [
+    "flex",
+    "bison",
+    "bc",
+    "libelf-dev",
+    "libssl-dev",
+    "libc6-dev",
+    "dwarves",
+    "python3",
+    "tar",
+    "xz-utils",
+    "gzip",
+    "zstd",
+    "kmod",
+    "cpio",
+];
 
 /// The chroot of a suite, made if it is missing. It needs no network afterwards.
 pub(crate) fn ensure(suite: Suite) -> Result<PathBuf> {
-    ensure_named(suite.name(), suite, &[])
+    ensure_named(suite.name(), suite, Compiler::Gcc, &[])
+}
+
+/// The same for building modules for kernels by this compiler.
+pub(crate) fn ensure_for_modules(suite: Suite, compiler: Compiler) -> Result<PathBuf> {
+    if compiler == Compiler::Gcc { ensure(suite) } else { ensure_for_kernel(suite, compiler) }
 }
 
 /// The same for building a kernel.
-pub(crate) fn ensure_for_kernel(suite: Suite) -> Result<PathBuf> {
-    ensure_named(&format!("kernel-{}", suite.name()), suite, &KERNEL_TOOLS)
+pub(crate) fn ensure_for_kernel(suite: Suite, compiler: Compiler) -> Result<PathBuf> {
+    let name = match compiler {
+        Compiler::Gcc => format!("kernel-{}", suite.name()),
+        Compiler::Clang(version) => format!("clang{version}-{}", suite.name()),
+    };
+    ensure_named(&name, suite, compiler, &KERNEL_TOOLS)
 }
 
-fn ensure_named(name: &str, suite: Suite, tools: &[&str]) -> Result<PathBuf> {
+fn ensure_named(name: &str, suite: Suite, compiler: Compiler, tools: &[&str]) -> Result<PathBuf> {
     let _lock = Lock::take(&format!("chroot-{name}"))?;
     let chroots = paths::cache()?.join("chroots");
     let dir = chroots.join(format!("{name}-{RECIPE}"));
     if !dir.exists() {
         check_usable()?;
         let started = Instant::now();
-        say(format_args!("chroot {name}: downloading {} and its tools", suite.compiler()));
-        fsx::make_dir(&dir, |dir| fill(suite, tools, dir))?;
+        say(format_args!("chroot {name}: downloading {} and its tools", compiler.command(suite)));
+        fsx::make_dir(&dir, |dir| fill(suite, compiler, tools, dir))?;
         fsx::forget_old(&chroots, name)?;
         say(format_args!("chroot {name}: ready ({:.0} s)", started.elapsed().as_secs_f32()));
     }
     Ok(dir)
 }
 
-fn fill(suite: Suite, tools: &[&str], dir: &Path) -> Result<()> {
+fn fill(suite: Suite, compiler: Compiler, tools: &[&str], dir: &Path) -> Result<()> {
     let debs = dir.join("debs");
-    let packages: Vec<_> = TOOLS.iter().chain(tools).copied().chain([suite.compiler()]).collect();
+    let compilers = compiler.packages(suite);
+    let packages: Vec<_> =
+        TOOLS.iter().chain(tools).copied().chain(compilers.iter().map(String::as_str)).collect();
     for deb in Apt::open(suite)?.download_closure(&packages, &debs)? {
         apt::unpack(&deb, dir)?;
     }
     fsx::remove_tree(&debs)?;
     finish_by_hand(dir)?;
-    let version = format!("{} --version", suite.compiler());
+    let version = format!("{} --version", compiler.command(suite));
     cmd::run(&mut inside(dir, &[], &version)).context("the new chroot's compiler doesn't start")
 }
 

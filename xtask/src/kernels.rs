@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use self::built::Flavour;
 use crate::apt::{self, Apt, Suite};
+use crate::chroot::Compiler;
 use crate::fsx::{self, Lock};
 use crate::{cmd, paths, say};
 
@@ -28,6 +29,10 @@ pub(crate) enum Line {
     Debug,
     /// The same with KCSAN instead of KASAN.
     Kcsan,
+    /// 6.12, built here by clang with ThinLTO, which renames and inlines what gcc leaves alone.
+    Lto,
+    /// The same with 7.3.
+    Lto73,
 }
 
 impl Line {
@@ -36,8 +41,17 @@ impl Line {
     /// Those whose instructions are counted. On a real-time kernel an instruction count says little: what matters there is
     /// who waits for whom.
     pub(crate) const COUNTED: [Self; 4] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::V7_3];
-    const WITH_BUILT: [Self; 7] =
-        [Self::V5_10, Self::V6_1, Self::V6_12, Self::V7_3, Self::Rt, Self::Debug, Self::Kcsan];
+    const WITH_BUILT: [Self; 9] = [
+        Self::V5_10,
+        Self::V6_1,
+        Self::V6_12,
+        Self::V7_3,
+        Self::Rt,
+        Self::Debug,
+        Self::Kcsan,
+        Self::Lto,
+        Self::Lto73,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -48,6 +62,8 @@ impl Line {
             Self::Rt => "6.12-rt",
             Self::Debug => "6.12-debug",
             Self::Kcsan => "6.12-kcsan",
+            Self::Lto => "6.12-lto",
+            Self::Lto73 => "7.3-lto",
         }
     }
 
@@ -55,8 +71,17 @@ impl Line {
     pub(crate) fn suite(self) -> Suite {
         match self {
             Self::V5_10 => Suite::Bullseye,
-            Self::V6_1 | Self::V6_12 | Self::Rt | Self::Debug | Self::Kcsan => Suite::Bookworm,
-            Self::V7_3 => Suite::Trixie,
+            Self::V6_1 | Self::V6_12 | Self::Rt | Self::Debug | Self::Kcsan | Self::Lto => Suite::Bookworm,
+            Self::V7_3 | Self::Lto73 => Suite::Trixie,
+        }
+    }
+
+    /// The compiler that built this kernel, and builds modules for it.
+    pub(crate) fn compiler(self) -> Compiler {
+        match self {
+            Self::Lto => Compiler::Clang(19),
+            Self::Lto73 => Compiler::Clang(22),
+            _ => Compiler::Gcc,
         }
     }
 
@@ -65,23 +90,26 @@ impl Line {
         match self {
             Self::V5_10 => ("5.10.0-", "-amd64"),
             Self::V6_1 => ("6.1.0-", "-amd64"),
-            Self::V6_12 | Self::Debug | Self::Kcsan => ("6.12.", "+deb12-amd64"),
-            Self::V7_3 => ("7.3.", "+deb13-amd64"),
+            Self::V6_12 | Self::Debug | Self::Kcsan | Self::Lto => ("6.12.", "+deb12-amd64"),
+            Self::V7_3 | Self::Lto73 => ("7.3.", "+deb13-amd64"),
             Self::Rt => ("6.12.", "+deb12-rt-amd64"),
         }
     }
 
     /// Recipe of a kernel that is built here.
     fn flavour(self) -> Option<Flavour> {
-        let (config, suffix) = match self {
-            Self::Debug => ("tests/debug-kernel.config", "-iova-debug"),
-            Self::Kcsan => ("tests/kcsan-kernel.config", "-iova-kcsan"),
+        const COMMON: &str = "tests/built-kernel.config";
+        let (source, configs, suffix): (_, &[&str], _) = match self {
+            Self::Debug => ("linux-source-6.12", &[COMMON, "tests/debug-kernel.config"], "-iova-debug"),
+            Self::Kcsan => ("linux-source-6.12", &[COMMON, "tests/kcsan-kernel.config"], "-iova-kcsan"),
+            Self::Lto => ("linux-source-6.12", &["tests/lto-kernel.config"], "-iova-lto"),
+            Self::Lto73 => ("linux-source-7.3", &["tests/lto-kernel.config"], "-iova-lto"),
             _ => return None,
         };
-        Some(Flavour { line: self, config, suffix })
+        Some(Flavour { line: self, source, configs, suffix })
     }
 
-    /// True for a kernel that checks itself, and is slow.
+    /// True for a kernel that is built here: nearly all of them check themselves, and are slow.
     pub(crate) fn is_built(self) -> bool {
         self.flavour().is_some()
     }

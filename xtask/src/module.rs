@@ -58,7 +58,8 @@ fn fingerprint(src: &Path) -> Result<u64> {
 
 /// Leaves nothing but the module in `dir`.
 fn compile(kernel: &Kernel, src: &Path, dir: &Path) -> Result<()> {
-    let root = chroot::ensure(kernel.line.suite())?;
+    let (suite, compiler) = (kernel.line.suite(), kernel.line.compiler());
+    let root = chroot::ensure_for_modules(suite, compiler)?;
     let work = dir.join("work");
     for file in fsx::files_below(src)? {
         fsx::copy_file(&file, &work.join(file.strip_prefix(src)?))?;
@@ -69,10 +70,10 @@ fn compile(kernel: &Kernel, src: &Path, dir: &Path) -> Result<()> {
     let binds: [(&Path, &str); 3] = [(&work, "/build"), (&headers, "/usr/src"), (&kbuild, &kbuild_inside)];
     // No BTF: it would need the very pahole that the kernel was built with, and nothing here reads a module's BTF.
     let make = format!(
-        "make -C /usr/src/linux-headers-{} M=/build CC={} W=1 CONFIG_DEBUG_INFO_BTF_MODULES= -j$(nproc) modules
+        "make -C /usr/src/linux-headers-{} M=/build {} W=1 CONFIG_DEBUG_INFO_BTF_MODULES= -j$(nproc) modules
          strip --strip-debug /build/*.ko",
         kernel.release,
-        kernel.line.suite().compiler()
+        compiler.make_variable(suite)
     );
     let log = cmd::both(&mut chroot::inside(&root, &binds, &make))?;
     refuse_warnings(&log)?;

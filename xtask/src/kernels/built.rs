@@ -1,8 +1,8 @@
-//! Kernels that check themselves: Debian's 6.12 source, built small, with lockdep, and with KASAN, UBSAN and kmemleak or
-//! with KCSAN, which does not go with those.
+//! Kernels that Debian does not have, built small from its sources: 6.12 with lockdep, and with KASAN, UBSAN and kmemleak or with
+//! KCSAN, which does not go with those; 6.12 and 7.3 by clang with ThinLTO.
 //!
-//! One takes half an hour to build on two busy cores and several times as long to run, so they are for hunting bugs in
-//! kernel modules, and a part of `cargo xtask test` for those who name them.
+//! One takes half an hour to build on two busy cores; those that check themselves take several times as long to run, and are for
+//! hunting bugs in kernel modules. All are a part of `cargo xtask test` for those who name them.
 
 use std::fs;
 use std::path::Path;
@@ -12,31 +12,29 @@ use anyhow::{Context as _, Result};
 
 use super::{Kernel, Line, describe, home, index_modules};
 use crate::apt::{self, Apt};
+use crate::chroot::Compiler;
 use crate::{chroot, cmd, fsx, paths, say};
-
-const SOURCE: &str = "linux-source-6.12";
-/// Options of each, on top of the smallest configuration there is.
-const CONFIG: &str = "tests/built-kernel.config";
 
 /// One of these kernels.
 #[derive(Clone, Copy)]
 pub(super) struct Flavour {
     /// The line that it is.
     pub(super) line: Line,
-    /// Options besides those in [`CONFIG`].
-    pub(super) config: &'static str,
-    /// Ends the release name, as `LOCALVERSION` in that file.
+    /// Debian's package with the source.
+    pub(super) source: &'static str,
+    /// Files with options, on top of the smallest configuration there is. The last has the `LOCALVERSION`.
+    pub(super) configs: &'static [&'static str],
+    /// Ends the release name.
     pub(super) suffix: &'static str,
 }
 
-/// Builds the kernel, and keeps as much of the tree as modules need.
+/// Builds the kernel, and keeps as much of the tree as modules need. `$make` knows the compiler.
 const BUILD: &str = r"cd /src
-    ln -sf gcc-12 /usr/bin/gcc
-    make -s tinyconfig
-    scripts/kconfig/merge_config.sh -m .config /config/common /config/own >/dev/null
-    make -s olddefconfig
-    make -s -j$(nproc) bzImage modules
-    make -s kernelrelease > /out/release
+    $make tinyconfig
+    scripts/kconfig/merge_config.sh -m .config /config/* >/dev/null
+    $make olddefconfig
+    $make -j$(nproc) bzImage modules
+    $make kernelrelease > /out/release
     cp arch/x86/boot/bzImage /out/vmlinuz
     cp .config /out/config
     cp modules.builtin modules.builtin.modinfo modules.order /out/
@@ -45,9 +43,9 @@ const BUILD: &str = r"cd /src
 
 /// Builds the kernel; [`super::fetch`] of its line.
 pub(super) fn build(flavour: Flavour) -> Result<Kernel> {
-    let Flavour { line, config, suffix } = flavour;
+    let Flavour { line, configs, suffix, .. } = flavour;
     let started = Instant::now();
-    let root = chroot::ensure_for_kernel(line.suite())?;
+    let root = chroot::ensure_for_kernel(line.suite(), line.compiler())?;
     say(format_args!("kernel {line}: building it, which takes a while"));
     let place = home(line)?;
     let built = place.join("built");
@@ -55,10 +53,11 @@ pub(super) fn build(flavour: Flavour) -> Result<Kernel> {
     let release = fs::read_to_string(built.join("out/release"))?.trim().to_owned();
     anyhow::ensure!(
         release.ends_with(suffix),
-        "{config} lost its LOCALVERSION: the kernel is called {release}"
+        "{} lost their LOCALVERSION: the kernel is called {release}",
+        configs.join(" and ")
     );
     let dir = place.join(&release);
-    fsx::make_dir(&dir, |dir| arrange(&built, dir, &release))?;
+    fsx::make_dir(&dir, |dir| arrange(&built, dir, flavour.source, &release))?;
     fsx::remove_tree(&built)?;
     let kernel = describe(line, &release)?;
     fsx::relink(Path::new(&release), &place.join("current"))?;
@@ -68,7 +67,8 @@ pub(super) fn build(flavour: Flavour) -> Result<Kernel> {
 
 fn compile(root: &Path, dir: &Path, flavour: Flavour) -> Result<()> {
     let debs = dir.join("debs");
-    let package = Apt::open(flavour.line.suite())?.download(&[SOURCE.to_owned()], &debs)?;
+    let Flavour { line, source, configs, .. } = flavour;
+    let package = Apt::open(line.suite())?.download(&[source.to_owned()], &debs)?;
     for deb in package {
         apt::unpack(&deb, dir)?;
     }
@@ -76,19 +76,30 @@ fn compile(root: &Path, dir: &Path, flavour: Flavour) -> Result<()> {
     for made in [&config, &out] {
         fs::create_dir_all(made)?;
     }
-    for (name, fragment) in [("common", CONFIG), ("own", flavour.config)] {
+    for (index, fragment) in configs.iter().enumerate() {
         let from = paths::root().join(fragment);
-        fs::copy(from, config.join(name)).with_context(|| format!("cannot read {fragment}"))?;
+        fs::copy(from, config.join(index.to_string())).with_context(|| format!("cannot read {fragment}"))?;
     }
-    let unpack = format!("cd /packed && tar -xf {SOURCE}.tar.xz && rm {SOURCE}.tar.xz");
+    let unpack = format!("cd /packed && tar -xf {source}.tar.xz && rm {source}.tar.xz");
     cmd::run(&mut chroot::inside(root, &[(&packed, "/packed")], &unpack))?;
-    let source = packed.join(SOURCE);
-    let binds: [(&Path, &str); 3] = [(&source, "/src"), (&config, "/config"), (&out, "/out")];
-    cmd::run(&mut chroot::inside(root, &binds, BUILD))
+    let tree = packed.join(source);
+    let binds: [(&Path, &str); 3] = [(&tree, "/src"), (&config, "/config"), (&out, "/out")];
+    cmd::run(&mut chroot::inside(root, &binds, &format!("{}\n{BUILD}", prelude(line))))
+}
+
+/// Sets `$make`.
+fn prelude(line: Line) -> String {
+    let (suite, compiler) = (line.suite(), line.compiler());
+    let named = "export KBUILD_BUILD_USER=iova KBUILD_BUILD_HOST=lab";
+    match compiler {
+        // The programs that the build needs itself are compiled by gcc.
+        Compiler::Gcc => format!("{named}; ln -sf {} /usr/bin/gcc; make='make -s'", suite.compiler()),
+        Compiler::Clang(_) => format!("{named}; make='make -s {}'", compiler.make_variable(suite)),
+    }
 }
 
 /// As Debian's packages lay a kernel out.
-fn arrange(built: &Path, dir: &Path, release: &str) -> Result<()> {
+fn arrange(built: &Path, dir: &Path, source: &str, release: &str) -> Result<()> {
     let out = built.join("out");
     let modules = dir.join("usr/lib/modules").join(release);
     // Debian's headers find their tools here; ours have them inside.
@@ -101,7 +112,7 @@ fn arrange(built: &Path, dir: &Path, release: &str) -> Result<()> {
     for name in ["modules.builtin", "modules.builtin.modinfo", "modules.order"] {
         fs::rename(out.join(name), modules.join(name))?;
     }
-    let tree = built.join("usr/src").join(SOURCE);
+    let tree = built.join("usr/src").join(source);
     fs::rename(tree, dir.join(format!("usr/src/linux-headers-{release}")))?;
     index_modules(dir, release)
 }

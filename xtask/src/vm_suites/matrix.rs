@@ -117,15 +117,17 @@ const LONG: [Configuration; 15] = [
     Configuration { line: Line::Rt, iommu: Iommu::Intel, variant: Variant::Storm },
 ];
 
-/// What runs only if its kernel is asked for by name: on the kernel that checks itself everything takes several times as
-/// long, and the kernel has to be built first.
-const ON_REQUEST: [Configuration; 6] = [
+/// What runs only if its kernel is asked for by name: it has to be built first, and on one that checks itself everything takes
+/// several times as long.
+const ON_REQUEST: [Configuration; 8] = [
     policy(Line::Debug, Iommu::Intel),
     policy(Line::Debug, Iommu::Amd),
     Configuration { line: Line::Debug, iommu: Iommu::Intel, variant: Variant::Storm },
     Configuration { line: Line::Debug, iommu: Iommu::Amd, variant: Variant::Storm },
     Configuration { line: Line::Debug, iommu: Iommu::Intel, variant: Variant::Failslab },
     Configuration { line: Line::Kcsan, iommu: Iommu::Intel, variant: Variant::Storm },
+    plain(Line::Lto, Iommu::Intel),
+    plain(Line::Lto73, Iommu::Intel),
 ];
 
 /// With their root ports, which are devices as well, and the usual ones there are 200.
