@@ -22,7 +22,9 @@ pub fn add_at<const OFFSET: usize>(base: *mut u8, value: u64) {
 /// The same for a counter of 32 bits, by one.
 #[inline(always)]
 pub fn increment32_at<const OFFSET: usize>(base: *mut u8) {
-    unsafe { asm!("lock *(u32 *)(r1 + {o}) += w2", in("r1") base, in("r2") 1, o = const OFFSET, options(nostack)) }
+    unsafe {
+        asm!("lock *(u32 *)(r1 + {o}) += w2", in("r1") base, in("r2") 1, o = const OFFSET, options(nostack))
+    }
 }
 
 /// The number that user space writes into this instruction before the program is loaded: [`iova_common::patch`].

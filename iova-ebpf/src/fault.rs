@@ -6,7 +6,6 @@ use aya_ebpf::macros::{btf_tracepoint, fentry};
 use aya_ebpf::programs::{BtfTracePointContext, FEntryContext};
 use iova_common::event::Kind;
 
-
 use crate::device;
 use crate::event::{self, Facts};
 use crate::kernel::{ABSENT, arg, arg_ptr, offset};

@@ -14,7 +14,6 @@ use crate::hist;
 use crate::kernel::{ABSENT, Ptr, arg_ptr, offset};
 use crate::maps::{FQ_TIMERS, WAITS};
 
-
 /// `free_cpu_cached_iovas(unsigned int cpu, struct iova_domain *iovad)`, drivers/iommu/iova.c: called once per online
 /// CPU when `alloc_iova_fast` flushes the caches and searches again.
 #[fentry(function = "free_cpu_cached_iovas")]

@@ -11,9 +11,7 @@ pub type Ptr = *const u8;
 macro_rules! config {
     ($field:ident) => {
         crate::asm::patched::<
-            {
-                iova_common::patch::config(core::mem::offset_of!(iova_common::config::Config, $field))
-            },
+            { iova_common::patch::config(core::mem::offset_of!(iova_common::config::Config, $field)) },
         >()
     };
 }
@@ -23,9 +21,7 @@ pub(crate) use config;
 macro_rules! offset {
     ($field:ident) => {
         crate::asm::patched::<
-            {
-                iova_common::patch::offset(core::mem::offset_of!(iova_common::offsets::Offsets, $field))
-            },
+            { iova_common::patch::offset(core::mem::offset_of!(iova_common::offsets::Offsets, $field)) },
         >()
     };
 }
@@ -36,9 +32,7 @@ pub(crate) use offset;
 macro_rules! load {
     ($type:ty, $base:expr, $field:ident) => {
         <$type as crate::asm::Loaded>::load::<
-            {
-                iova_common::patch::load(core::mem::offset_of!(iova_common::offsets::Offsets, $field))
-            },
+            { iova_common::patch::load(core::mem::offset_of!(iova_common::offsets::Offsets, $field)) },
         >($base)
     };
 }
@@ -48,9 +42,7 @@ pub(crate) use load;
 macro_rules! mask {
     ($value:expr, $field:ident) => {
         crate::asm::patched_mask::<
-            {
-                iova_common::patch::mask(core::mem::offset_of!(iova_common::config::Config, $field))
-            },
+            { iova_common::patch::mask(core::mem::offset_of!(iova_common::config::Config, $field)) },
         >($value)
     };
 }

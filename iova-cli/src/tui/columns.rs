@@ -29,7 +29,7 @@ fn rate(title: &'static str, metric: &'static str, width: u16, rank: u8) -> Colu
 }
 
 /// How many there are. The history keeps four bytes of each per device and interval.
-pub(crate) const COUNT: usize = 34;
+pub(crate) const COUNT: usize = 33;
 /// So many, the first ones, are shown unless somebody chooses.
 pub(crate) const USUAL: usize = 13;
 /// Who asks for a column wants to see it, if need be in the place of a usual one.
@@ -54,7 +54,6 @@ pub(crate) static COLUMNS: LazyLock<[Column; COUNT]> = LazyLock::new(|| {
         column("mean", "alloc.latency_ns.mean", 7, ASKED_FOR),
         column("p90", "alloc.latency_ns.p90", 7, ASKED_FOR),
         column("p99.9", "alloc.latency_ns.p999", 7, ASKED_FOR),
-        column("search p99", "alloc.search_ns.p99", 10, ASKED_FOR),
         rate("bytes/s", "alloc.bytes", 8, ASKED_FOR),
         rate("failed/s", "alloc.failed", 9, ASKED_FOR),
         rate("SACtry/s", "alloc.sac_attempts", 9, ASKED_FOR),
