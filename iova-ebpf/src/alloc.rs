@@ -277,7 +277,13 @@ fn count<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, cached: bool) {
         add!(agg, DeviceAgg.alloc_high, 1);
     } else if addr == 0 {
         add!(agg, DeviceAgg.alloc_failed, 1);
-        log!(warn, "device {:x} got no address for {} bytes below {:x}", F::dev(ctx) as u64, size, F::limit(ctx));
+        log!(
+            warn,
+            "device {:x} got no address for {} bytes below {:x}",
+            F::dev(ctx) as u64,
+            size,
+            F::limit(ctx)
+        );
         event::send(Kind::AllocFailed, facts::<F>(ctx, agg));
     } else if cached && is_attempt::<F>(ctx, agg) {
         add!(agg, DeviceAgg.sac_attempts, 1);

@@ -32,7 +32,7 @@ enum Compiled {
 }
 
 /// True if nothing is known that would keep a program from its place. Costs two look-ups.
-pub(super) fn usable(kernel: &Kernel, hook: &Hook) -> bool {
+pub(crate) fn usable(kernel: &Kernel, hook: &Hook) -> bool {
     blocked(kernel, hook).is_none()
         && match hook.place {
             Place::Entry | Place::Exit => kernel.hookable(hook.target),
