@@ -11,6 +11,7 @@ use crate::asm::add;
 use crate::domain;
 use crate::frame;
 use crate::kernel::{Ptr, arg, arg_ptr, config, field, offset};
+use crate::log::log;
 use crate::maps::{DOMAIN_SLOTS, lost};
 
 /// First page frame at 4 GiB, for 4 KiB pages (`dma_32bit_pfn` of every domain on x86).
