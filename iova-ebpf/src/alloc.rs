@@ -280,7 +280,7 @@ fn count<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, cached: bool) {
         log!(
             warn,
             "device {:x} got no address for {} bytes below {:x}",
-            F::dev(ctx) as u64,
+            half(F::dev(ctx) as u64),
             size,
             F::limit(ctx)
         );
@@ -340,7 +340,7 @@ fn failed<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, notes: &Notes) {
     }
     if notes.sac_failed != 0 {
         add!(agg, DeviceAgg.sac_failed, notes.sac_failed);
-        log!(info, "device {:x} found nothing below 4 GiB, got {:x}", F::dev(ctx) as u64, F::addr(ctx));
+        log!(info, "device {:x} found nothing below 4 GiB, got {:x}", half(F::dev(ctx) as u64), F::addr(ctx));
         let kind = if F::addr(ctx) >> 32 != 0 { Kind::FellBack } else { Kind::SacFailed };
         event::send(kind, facts::<F>(ctx, agg));
     }

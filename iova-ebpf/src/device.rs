@@ -47,7 +47,7 @@ fn first_use(dev: Ptr, heeds_buses: u64, iovad: Ptr) -> *mut DeviceAgg {
         (*agg).slot = number;
         (*agg).sac = when_sac(dev, heeds_buses);
         if number == SLOT_OTHER {
-            log!(warn, "no slot is left for device {:x}", dev as u64);
+            log!(warn, "no slot is left for device {:x}", half(dev as u64));
             lost!(no_slot);
         } else {
             hint(dev).write_volatile(number);
@@ -90,7 +90,7 @@ fn find_or_assign(dev: Ptr, iovad: Ptr) -> u32 {
     };
     let info = DeviceInfo { dev: key, iovad: iovad as u64, group: group_of(dev), slot: number };
     if DEVICE_SLOTS.insert(key, info, u64::from(aya_ebpf::bindings::BPF_NOEXIST)).is_ok() {
-        log!(info, "device {:x} of group {} has slot {}", key, info.group, number);
+        log!(info, "device {:x} of group {} has slot {}", half(key), info.group, number);
         let arg = info.group as u64;
         event::send(
             Kind::DeviceNew,
@@ -113,7 +113,7 @@ pub fn forget(dev: Ptr) {
     if number == SLOT_OTHER {
         return;
     }
-    log!(info, "device {:x} is gone, slot {} is free", key, number);
+    log!(info, "device {:x} is gone, slot {} is free", half(key), number);
     let _ = DEVICE_SLOTS.remove(key);
     unsafe { hint(dev).write_volatile(SLOT_OTHER) };
 }

@@ -18,12 +18,12 @@ pub fn slot(iovad: u64) -> Option<u32> {
         return Some(slot);
     }
     let Ok(Some(slot)) = FREE_DOMAIN_SLOTS.pop() else {
-        log!(warn, "no slot is left for domain {:x}", iovad);
+        log!(warn, "no slot is left for domain {:x}", half(iovad));
         lost!(no_domain_slot);
         return None;
     };
     if DOMAIN_SLOTS.insert(iovad, slot, u64::from(aya_ebpf::bindings::BPF_NOEXIST)).is_ok() {
-        log!(info, "domain {:x} has slot {}", iovad, slot);
+        log!(info, "domain {:x} has slot {}", half(iovad), slot);
         return Some(slot);
     }
     let _ = FREE_DOMAIN_SLOTS.push(slot, 0);

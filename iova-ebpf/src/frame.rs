@@ -45,7 +45,7 @@ impl Way for Frame {
     #[inline(always)]
     fn close(&mut self) {
         if self.notes.counts() != Notes::NOTHING {
-            log!(warn, "notes of the call at {:x} belong to no allocation", self.timer.tag);
+            log!(warn, "notes of the call at {:x} belong to no allocation", half(self.timer.tag));
             lost!(inner_unowned);
         }
         self.notes.clear();

@@ -62,7 +62,7 @@ pub fn search_exit(ctx: FExitContext) -> i32 {
 #[inline(always)]
 fn note(ctx: *mut c_void, failed: bool, low: bool, ns: u64) {
     let Some(open) = frame::notes(ctx, arg_ptr(ctx, 0) as u64) else {
-        log!(debug, "a search in domain {:x} belongs to no allocation", arg_ptr(ctx, 0) as u64);
+        log!(debug, "a search in domain {:x} belongs to no allocation", half(arg_ptr(ctx, 0) as u64));
         lost!(inner_unowned);
         return;
     };

@@ -165,7 +165,7 @@ pub fn outdated(timer: &Timer) -> bool {
 pub fn open<W: Way, T>(ways: *mut Ways<W>, ctx: *const T) -> *mut W {
     let way = free_way(ways, ctx);
     if way.is_null() {
-        log!(warn, "no way is free for the call at {:x}", ctx as u64);
+        log!(warn, "no way is free for the call at {:x}", half(ctx as u64));
         lost!(frames_lost);
         return way;
     }
