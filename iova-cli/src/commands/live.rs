@@ -143,6 +143,10 @@ impl Source for Live {
             // Several functions that are missing for one reason are one line.
             match list.iter_mut().find(|known| known.metric == metric && known.why.ends_with(&skip.why)) {
                 Some(known) => known.why.insert_str(0, &format!("{}, ", skip.hook)),
+                // Most reasons name the function.
+                None if skip.why.starts_with(skip.hook) => {
+                    list.push(Unknown { metric: metric.to_owned(), why: skip.why.clone() });
+                }
                 None => list
                     .push(Unknown { metric: metric.to_owned(), why: format!("{}: {}", skip.hook, skip.why) }),
             }

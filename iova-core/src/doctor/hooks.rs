@@ -26,9 +26,12 @@ fn one(kernel: &Kernel, inventory: &Inventory, metric: &str) -> Ability {
         why.dedup();
         return Ability::lacking(State::Missing, &name, why.join("; "), metric, remedy(kernel, metric));
     }
-    let mut used: Vec<&str> =
-        hooks.iter().filter(|hook| resolve::usable(kernel, hook)).map(|hook| hook.target).collect();
-    used.dedup();
+    let mut used: Vec<&str> = Vec::new();
+    for hook in hooks.iter().filter(|hook| resolve::usable(kernel, hook)) {
+        if !used.contains(&hook.target) {
+            used.push(hook.target);
+        }
+    }
     let vtd = inventory.host.iommu.iter().any(|kind| kind.contains("VT-d"));
     if vtd && used.contains(&"dmar_fault") && kernel.lockdown() == Lockdown::Confidentiality {
         let found = "dmar_fault: lockdown=confidentiality keeps its records from eBPF";
