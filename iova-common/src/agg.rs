@@ -33,7 +33,7 @@ pub struct DeviceAgg {
     pub dev: u64,
     /// Its slot.
     pub slot: u32,
-    /// When the kernel tries below 4 GiB for it: one of [`sac`]. What never changes of a device is asked once.
+    /// Condition for the kernel to try below 4 GiB first for it: one of [`sac`]. A part that never changes of a device is asked once.
     pub sac: u32,
     /// Allocations (returns of `iommu_dma_alloc_iova` or its VT-d twin on 5.10) per order of the rounded-up pages.
     pub alloc_by_order: [u64; ORDERS],
@@ -61,7 +61,7 @@ pub struct DeviceAgg {
     pub alloc_latency: Latency,
 }
 
-/// When the kernel tries below 4 GiB first for a device. Larger numbers need a closer look.
+/// Conditions for the kernel to try below 4 GiB first for a device. Larger numbers need a closer look.
 pub mod sac {
     /// Not known yet, or the device's bus can't use more than 32 bits: the kernel has no choice, so nothing is an attempt.
     pub const CONFINED: u32 = 0;

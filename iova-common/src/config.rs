@@ -1,4 +1,4 @@
-//! What user space decides before the programs are loaded: constants of the code, see [`crate::patch`].
+//! Decisions of user space before the programs are loaded: constants of the code, see [`crate::patch`].
 
 /// How the programs measure. Everything here is a constant to the verifier, so what is off costs nothing.
 #[repr(C)]
@@ -16,7 +16,7 @@ pub struct Config {
     pub events_per_second: u64,
     /// 1 if unmaps are timed at all, else only counted.
     pub free_latency: u64,
-    /// How the kernel decides whether it tries below 4 GiB first: one of [`sac`].
+    /// Condition for the kernel to try below 4 GiB first: one of [`sac`].
     pub sac: u64,
     /// The bit of `pci_32bit_workaround` in its byte.
     pub sac_flag: u64,
@@ -31,7 +31,7 @@ pub struct Config {
     pub cpu_mask: u64,
 }
 
-/// When the kernel tries below 4 GiB first, for a device that can use more.
+/// Conditions for the kernel to try below 4 GiB first, for a device that can use more.
 pub mod sac {
     /// Not to be told, or never: `iommu.forcedac=1`, `intel_iommu=forcedac`.
     pub const NEVER: u64 = 1;

@@ -23,12 +23,12 @@ pub enum Field {
     Offset(usize),
 }
 
-/// What stands for the field at this place of the configuration.
+/// Constant that stands for the field at this place of the configuration.
 pub const fn config(place: usize) -> u64 {
     CONFIG << 32 | place as u64
 }
 
-/// What stands for the field at this place of the offsets.
+/// Constant that stands for the field at this place of the offsets.
 pub const fn offset(place: usize) -> u64 {
     OFFSET << 32 | place as u64
 }

@@ -33,7 +33,7 @@ trait FrontEnd {
     fn addr(ctx: *mut c_void) -> u64;
     /// The domain it came from.
     fn iovad(ctx: *mut c_void) -> Ptr;
-    /// Whether it heeds `bus_dma_limit`, and tries below 4 GiB first only for PCI devices.
+    /// True if it heeds `bus_dma_limit`, and tries below 4 GiB first only for PCI devices.
     const HEEDS_BUSES: bool;
 }
 
@@ -150,7 +150,7 @@ fn enter(ctx: *mut c_void) -> i32 {
     0
 }
 
-/// Where the entry was seen, too.
+/// Return of an allocation whose entry was seen, too.
 #[inline(always)]
 fn exit<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
     let open = frame::find_alloc(ctx);
@@ -189,7 +189,7 @@ fn timed<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, ns: u64) {
     }
 }
 
-/// Where only the return is seen: the inner functions have left notes, and nothing is timed but searches.
+/// Return of an allocation whose entry is not traced: the inner functions have left notes, and nothing is timed but searches.
 #[inline(always)]
 fn exit_alone<F: FrontEnd, const TELL: bool>(ctx: *mut c_void) -> i32 {
     let Some(agg) = device::slot(F::dev(ctx), F::HEEDS_BUSES, || F::iovad(ctx)) else { return 0 };
@@ -290,7 +290,7 @@ fn count<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg, cached: bool) {
     }
 }
 
-/// Whether the kernel tried below 4 GiB first, and was served there from a cache: nothing tells but the conditions that it
+/// True if the kernel tried below 4 GiB first, and was served there from a cache: nothing tells but the conditions that it
 /// asks for itself. A search below 4 GiB tells of itself: meanwhile another one may have failed, and taken the flag.
 #[inline(always)]
 fn is_attempt<F: FrontEnd>(ctx: *mut c_void, agg: *mut DeviceAgg) -> bool {

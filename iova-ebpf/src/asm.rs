@@ -11,7 +11,7 @@ macro_rules! add {
 }
 pub(crate) use add;
 
-/// What [`add!`] does. The offset is in the instruction and costs nothing.
+/// The instruction of [`add!`]. The offset is in the instruction and costs nothing.
 #[inline(always)]
 pub fn add_at<const OFFSET: usize>(base: *mut u8, value: u64) {
     unsafe {

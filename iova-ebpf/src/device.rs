@@ -57,7 +57,7 @@ fn first_use(dev: Ptr, heeds_buses: u64, iovad: Ptr) -> *mut DeviceAgg {
     agg
 }
 
-/// When the kernel tries below 4 GiB first for `dev`, as far as that never changes.
+/// Condition for the kernel to try below 4 GiB first for `dev`, as far as that never changes.
 #[inline(always)]
 fn when_sac(dev: Ptr, heeds_buses: u64) -> u32 {
     let told_by = config!(sac);

@@ -25,7 +25,7 @@ macro_rules! empty {
     };
 }
 
-/// Where the return is traced alone.
+/// The same for a function whose return alone is traced.
 macro_rules! empty_exit {
     ($function:literal, $exit:ident) => {
         #[fexit(function = $function)]

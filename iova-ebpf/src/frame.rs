@@ -41,7 +41,7 @@ impl Way for Frame {
         &mut self.timer
     }
 
-    /// Frees one that nobody came for.
+    /// Frees a frame that no return has claimed.
     #[inline(always)]
     fn close(&mut self) {
         if self.notes.counts() != Notes::NOTHING {
@@ -184,7 +184,7 @@ fn around<T>(ctx: *const T) -> Option<NonNull<Frame>> {
     None
 }
 
-/// Where a search with saved arguments at `ctx`, in the tree of `iovad`, leaves its notes.
+/// Place for the notes of a search with saved arguments at `ctx`, in the tree of `iovad`.
 #[inline(always)]
 pub fn notes<T>(ctx: *const T, iovad: u64) -> Option<NonNull<Frame>> {
     if config!(alloc_entry) != 0 {
@@ -199,7 +199,7 @@ pub fn notes_of_search<T>(ctx: *const T, iovad: u64) -> Option<NonNull<Frame>> {
     if config!(alloc_entry) != 0 { around(ctx) } else { near(ctx, iovad) }
 }
 
-/// What another inner function of the same allocation has noted.
+/// Notes of another inner function of the same allocation.
 #[inline(always)]
 fn near<T>(ctx: *const T, iovad: u64) -> Option<NonNull<Frame>> {
     let ways = Ways::first(unsafe { &raw mut (*mine()).alloc });
@@ -231,7 +231,7 @@ fn begin<T>(ctx: *const T, iovad: u64) -> Option<NonNull<Frame>> {
     NonNull::new(frame)
 }
 
-/// What was noted inside the call that returns with saved arguments at `ctx`, null if nothing.
+/// Notes made inside the call that returns with saved arguments at `ctx`, null if there are none.
 #[inline(always)]
 pub fn claim<T>(ctx: *const T, iovad: impl FnOnce() -> u64) -> *mut Frame {
     let frames = mine();

@@ -21,7 +21,7 @@ fn bucket(ns: u64) -> u64 {
     shift + v
 }
 
-/// How far a number of ns has to be shifted to be four bits: by itself below 256, by its second byte from there on.
+/// Shifts that make four bits of a number of ns: by itself below 256, by its second byte from there on.
 static SHIFTS: [u8; 512] = shifts();
 
 const fn shifts() -> [u8; 512] {

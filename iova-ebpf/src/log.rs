@@ -1,4 +1,4 @@
-//! What happens on rare paths, for those who debug the programs: by aya-log, in an object built with the feature `log` only.
+//! Log of rare paths, for those who debug the programs: by aya-log, in an object built with the feature `log` only.
 
 /// An address, as far as it can be logged: its lower half. The verifier lets no program take a pointer apart.
 #[cfg(feature = "log")]

@@ -22,7 +22,7 @@ fn exit(ctx: *mut c_void, heeds_buses: bool) {
 }
 
 /// The entry and return programs of one map function. An ELF program has one target, so each gets its pair.
-/// Whether it heeds `bus_dma_limit` follows its name: see [`device::slot`].
+/// `$heeds_buses` is what [`device::slot`] asks for.
 macro_rules! map_function {
     ($function:literal, $heeds_buses:literal, $enter:ident, $exit:ident) => {
         #[fentry(function = $function)]

@@ -32,7 +32,7 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// How long the call has taken.
+    /// Time since the call began, ns.
     #[inline(always)]
     pub fn elapsed(&self) -> u64 {
         unsafe { bpf_ktime_get_ns() }.wrapping_sub(self.start)

@@ -96,7 +96,7 @@ fn publish(compiler: &Compiler, built: &Path, object: &Path) -> Result<PathBuf> 
     Ok(object.to_path_buf())
 }
 
-/// What is shipped does not log: not even a test whether it should.
+/// Refuses a shipped object that logs, or tests whether it should.
 fn refuse_log(object: Object, built: &Path) -> Result<()> {
     let content = fs::read(built).with_context(|| format!("cannot read {}", built.display()))?;
     let needle = b"AYA_LOG";

@@ -10,7 +10,7 @@ use crate::bpf::Object;
 use crate::setup::{self, Need};
 use crate::{bpf, cmd, fsx, paths, say};
 
-/// What to build.
+/// Choice of what to build.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// For debugging the eBPF programs: target/dist/iova-bpf-log, whose programs log their rare paths, which --bpf-log prints

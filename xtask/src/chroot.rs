@@ -18,7 +18,7 @@ const RECIPE: u32 = 2;
 const TOOLS: [&str; 11] =
     ["make", "bash", "dash", "coreutils", "sed", "grep", "mawk", "findutils", "diffutils", "perl", "libelf1"];
 
-/// Which of a suite's compilers.
+/// One of a suite's compilers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compiler {
     /// That of the suite's own kernels.
@@ -43,7 +43,7 @@ impl Compiler {
         }
     }
 
-    /// What tells the kernel's Makefile of it.
+    /// Variable that tells the kernel's Makefile of it.
     pub(crate) fn make_variable(self, suite: Suite) -> String {
         match self {
             Self::Gcc => format!("CC={}", suite.compiler()),

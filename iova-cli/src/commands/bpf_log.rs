@@ -13,7 +13,7 @@ const LOOK: Duration = Duration::from_secs(60);
 
 static WANTED: AtomicBool = AtomicBool::new(false);
 
-/// Whether it was asked for.
+/// Says that it was asked for, or not.
 pub(super) fn want(wanted: bool) {
     WANTED.store(wanted, Ordering::Relaxed);
 }

@@ -19,7 +19,7 @@ const LEFT_OUT: &[(&str, Profile)] = &[
     ("slow_calls", Profile::Full),
 ];
 
-/// What a sample says of how it was measured.
+/// Sampling of a measurement, as its samples tell it.
 #[derive(Clone, Copy)]
 pub(crate) struct Sampling {
     /// Allocations are timed.
@@ -41,7 +41,7 @@ impl Sampling {
         }
     }
 
-    /// Whether a metric is there although the profile may leave it out.
+    /// True for a metric that is there although the profile may leave it out.
     fn has(self, metric: &str) -> bool {
         match metric {
             "alloc.latency_ns" => self.allocs,

@@ -92,7 +92,7 @@ fn fault_log(kernel: &Kernel, skipped: &mut Vec<Skipped>) -> Option<kmsg::Log> {
         .ok()
 }
 
-/// What a profile measures. In `default`, frees are timed where one may have to wait for the IOMMU: in a `strict` domain.
+/// Measurements of a profile. In `default`, frees are timed where one may have to wait for the IOMMU: in a `strict` domain.
 pub(super) fn config(profile: Profile, strict: bool) -> Config {
     let base = Config::DEFAULT;
     match profile {

@@ -15,7 +15,7 @@ const CLASS: u8 = 0x07;
 /// `BPF_ALU64 | BPF_AND | BPF_K`.
 const AND: u8 = 0x57;
 
-/// What the programs are told of this kernel and this measurement.
+/// Facts of this kernel and decisions of this measurement, for the programs.
 pub(super) struct Constants {
     pub(super) config: Config,
     pub(super) offsets: Offsets,

@@ -77,12 +77,12 @@ pub enum Role {
 }
 
 impl Role {
-    /// Whether it is for the latency of frees.
+    /// True for those that time frees.
     pub(super) fn times_frees(self) -> bool {
         matches!(self, Self::FreeLatency | Self::FreeTwoStepLatency)
     }
 
-    /// Whether it is for frees by the two-step API.
+    /// True for frees by the two-step API.
     pub(super) fn is_two_step(self) -> bool {
         matches!(self, Self::FreeTwoStep | Self::FreeTwoStepLatency)
     }

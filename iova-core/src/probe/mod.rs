@@ -173,7 +173,7 @@ pub struct Tracer {
     backlog: events::Backlog,
     /// Where some IOMMUs leave the only trace of a fault.
     log: Option<kmsg::Log>,
-    /// Whether attempts below 4 GiB that a cache served are told from other allocations.
+    /// Attempts below 4 GiB that a cache served are told from other allocations.
     sac_known: bool,
     symbols: std::sync::Arc<crate::kernel::Symbols>,
 }
@@ -231,7 +231,7 @@ impl Tracer {
         self.scale.turn(on, &self.object);
     }
 
-    /// What the programs log from now on, read by `logger`; `None` if they log nothing, as those of the usual object.
+    /// Logs of the programs from now on, read by `logger`; `None` if they log nothing, as those of the usual object.
     #[cfg(feature = "bpf-log")]
     pub fn bpf_log<L: log::Log + Copy>(&self, logger: L) -> Option<aya_log::EbpfLogger<L>> {
         let mut ids = self.object.programs().filter_map(|(_, program)| bpf::id(program));

@@ -1,4 +1,4 @@
-//! Whether a hook can be used on this kernel, and why not: one answer for those who attach and for `iova doctor`.
+//! Use of a hook on this kernel, and reasons against it: one answer for those who attach and for `iova doctor`.
 //!
 //! A compiler may leave nothing of a function (inlined), a part of it, or all of it under another name:
 //!
@@ -14,7 +14,7 @@ use super::Skipped;
 use super::hooks::{HOOKS, Hook, Place, Role, is_pointless, misleading};
 use crate::kernel::Kernel;
 
-/// What a compiler left of a function.
+/// Remains of a function after compilation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Compiled {
     /// All of it, under its name.
@@ -198,7 +198,7 @@ mod tests {
     const GCC: &str = "gcc (Debian 14.2.0-19) 14.2.0";
     const CLANG: &str = "Debian clang version 19.1.7";
 
-    /// What `iova doctor` calls missing, by metric.
+    /// Metrics that `iova doctor` calls missing, and why.
     fn doctor_says(kernel: &Kernel) -> Vec<(String, String)> {
         let abilities = doctor::survey(Ok(kernel), &Inventory::default()).into_iter();
         let lacking =

@@ -45,7 +45,7 @@ pub(crate) struct Pair {
     pub(crate) start: Option<Start>,
 }
 
-/// Where an unmap waits for the IOMMU, and profile default times one in 16.
+/// Instructions in a strict domain: an unmap waits for the IOMMU, and profile default times one in 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Strict {
     /// With no tracer.
@@ -55,10 +55,10 @@ pub(crate) struct Strict {
 }
 
 impl Strict {
-    /// What profile default may add.
+    /// Most that profile default may add.
     const MOST: u64 = 1000;
 
-    /// What profile default adds.
+    /// Instructions that profile default adds.
     pub(crate) fn added(self) -> u64 {
         self.default.saturating_sub(self.none)
     }

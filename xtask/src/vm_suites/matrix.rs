@@ -117,7 +117,7 @@ const LONG: [Configuration; 15] = [
     Configuration { line: Line::Rt, iommu: Iommu::Intel, variant: Variant::Storm },
 ];
 
-/// What runs only if its kernel is asked for by name: it has to be built first, and on one that checks itself everything takes
+/// Guests that run only if their kernel is asked for by name: that has to be built first, and on one that checks itself everything takes
 /// several times as long.
 const ON_REQUEST: [Configuration; 8] = [
     policy(Line::Debug, Iommu::Intel),

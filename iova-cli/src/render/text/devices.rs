@@ -26,7 +26,7 @@ const LATENCIES: &[Shown] = &[
     Shown { title: "p99", metric: "alloc.latency_ns.p99", priority: 9 },
     Shown { title: "max", metric: "alloc.latency_ns.max", priority: 6 },
 ];
-/// Where tree searches are timed in place of allocations.
+/// In place of [`LATENCIES`], if tree searches are timed instead of allocations.
 const SEARCHES: &[Shown] = &[
     Shown { title: "search p50", metric: "alloc.search_ns.p50", priority: 6 },
     Shown { title: "search p99", metric: "alloc.search_ns.p99", priority: 9 },

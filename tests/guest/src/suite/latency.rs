@@ -82,7 +82,7 @@ fn slow_allocation() -> Result<Outcome> {
     outcome
 }
 
-/// What a profile does not time is absent, and the report says why; what it times is there.
+/// Latencies that a profile leaves out are absent, and the report says why; the others are there.
 fn left_out() -> Result<Outcome> {
     let load = Load::new(EDU)?;
     let timed: [(&str, &[(&str, bool)]); 2] = [

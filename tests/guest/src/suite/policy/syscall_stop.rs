@@ -48,7 +48,7 @@ fn stopped(pid: libc::pid_t) -> Result<i32> {
     Ok(libc::WSTOPSIG(status))
 }
 
-/// Whether the child is at the entry of an ioctl of this request.
+/// True if the child is at the entry of an ioctl of this request.
 fn enters(pid: libc::pid_t, request: u32) -> Result<bool> {
     // SAFETY: integers only.
     let mut call: libc::ptrace_syscall_info = unsafe { zeroed() };
